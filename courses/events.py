@@ -31,3 +31,10 @@ class RunsRequested(Event):
     """Runs were created that the course site (Open edX) has to create too."""
 
     run_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RequirementsChanged(Event):
+    """A program asks for other courses than before."""
+
+    program_id: int

@@ -18,6 +18,7 @@ from frontend.views import (
     payment,
     redeem,
     robots,
+    search,
 )
 
 register_converter(Hexadecimal, "hex32")
@@ -35,6 +36,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("favicon.ico", covers.favicon, name="favicon"),
     path("apple-touch-icon.png", covers.phone_icon, name="phone-icon"),
     path("robots.txt", robots.robots, name="robots"),
+    path("search/suggestions/", search.suggestions, name="search-suggestions"),
+    path("instructors/<slug:slug>/", search.instructor, name="instructor"),
     path("cart/", cart.cart, name="cart"),
     path("cart/add/", cart.add, name="cart-add"),
     path("basket/add/", cart.add, name="basket-add"),

@@ -14,7 +14,9 @@ from b2b.events import (
     SeatRequestClosed,
     SeatsRequested,
 )
-from courses.events import LearnerEnrolled, LearnerUnenrolled, RunsRequested
+from cms import receivers as cms
+from cms.events import SearchTextsChanged
+from courses.events import LearnerEnrolled, LearnerUnenrolled, RequirementsChanged, RunsRequested
 from ecommerce import receivers as ecommerce
 from ecommerce.events import (
     FreeLinesUndone,
@@ -75,4 +77,7 @@ ROUTES: dict[type[Event], Route] = {
     SeatsRequested: Route(after_commit=(b2b.tell_staff_of_seat_request,)),
     SeatRequestClosed: Route(after_commit=(b2b.tell_manager_of_answer,)),
     KeycloakJoinRequested: Route(remote=(b2b.join_in_keycloak,)),
+    # What visitors find is what pages show.
+    RequirementsChanged: Route(within=(cms.refresh_program,)),
+    SearchTextsChanged: Route(after_commit=(cms.refresh_search,)),
 }

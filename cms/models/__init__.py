@@ -9,6 +9,7 @@ from cms.models.instructor import Instructor
 from cms.models.menus import FooterLink, HeaderLink, SiteMenus
 from cms.models.product_page import ProductIndexPage, ProductPage
 from cms.models.program_page import ProgramIndexPage, ProgramPage
+from cms.models.search import SearchDocument
 
 __all__ = [
     "CatalogPage",
@@ -23,6 +24,7 @@ __all__ = [
     "ProductPage",
     "ProgramIndexPage",
     "ProgramPage",
+    "SearchDocument",
     "SiteBrand",
     "SiteMenus",
 ]

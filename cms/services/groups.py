@@ -34,7 +34,7 @@ RIGHTS = {
         permissions=(
             ACCESS_ADMIN,
             *_model_permissions(
-                "courses", ("department", "course", "courserun", "program"), "add", "change", "delete", "view"
+                "courses", ("department", "course", "courserun", "program", "topic"), "add", "change", "delete", "view"
             ),
             *_model_permissions("cms", ("instructor",), "add", "change", "delete", "view"),
             *_model_permissions("cms", ("sitemenus",), "change"),

@@ -7,7 +7,17 @@ from typing import Any
 
 from django.contrib.sitemaps import Sitemap
 
-from cms.models import CatalogPage, ContentPage, CoursePage, HomePage, ProductPage, ProgramIndexPage, ProgramPage
+from cms.models import (
+    CatalogPage,
+    ContentPage,
+    CoursePage,
+    HomePage,
+    Instructor,
+    ProductPage,
+    ProgramIndexPage,
+    ProgramPage,
+)
+from cms.selectors.search import visible_instructors
 
 
 class PageSitemap(Sitemap[Any]):
@@ -23,3 +33,8 @@ class PageSitemap(Sitemap[Any]):
     def lastmod(self, item: Any) -> datetime | None:
         published: datetime | None = item.last_published_at
         return published
+
+
+class InstructorSitemap(Sitemap[Instructor]):
+    def items(self) -> list[Instructor]:
+        return list(visible_instructors())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel, ObjectList
@@ -11,9 +11,9 @@ from wagtail.snippets.views.snippets import SnippetViewSetGroup
 
 from cms.models import Instructor
 from cms.wagtail_hooks.course_overview import CourseEditView, RunEditView, overview_url
-from cms.wagtail_hooks.forms import CourseForm, CourseRunForm, DepartmentForm, ProgramForm
+from cms.wagtail_hooks.forms import CourseForm, CourseRunForm, DepartmentForm, ProgramForm, TopicForm
 from cms.wagtail_hooks.run_list import RunFilters, format_price, listed_runs
-from courses.models import Course, CourseRun, Department, Program
+from courses.models import Course, CourseRun, Department, Program, Topic
 from mitxonline.kernel import clock
 from mitxonline.kernel.choosers import SearchedChooser
 from mitxonline.staff.lists import DayColumn
@@ -40,7 +40,7 @@ class CourseViewSet(StaffSnippetViewSet):
         BooleanColumn("live", label=_("Offered")),
         UpdatedAtColumn(),
     ]
-    list_filter = ["department", "level", "live"]
+    list_filter = ["department", "topics", "level", "live"]
     search_fields = ["title", "readable_id"]
     ordering = ["title"]
     list_per_page = PER_PAGE
@@ -65,6 +65,7 @@ class CourseViewSet(StaffSnippetViewSet):
                 ],
                 heading=_("Effort"),
             ),
+            MultiFieldPanel([FieldPanel("topics"), FieldPanel("language")], heading=_("Search and filters")),
             FieldPanel("live"),
         ],
         base_form_class=CourseForm,
@@ -159,6 +160,22 @@ class DepartmentViewSet(StaffSnippetViewSet):
     )
 
 
+class TopicViewSet(StaffSnippetViewSet):
+    model = Topic
+    icon = "tag"
+    menu_label = _("Topics")
+    list_display = ["name", Column("courses", label=_("Courses"), accessor="course_count")]
+    search_fields = ["name"]
+    ordering = ["name"]
+    list_per_page = PER_PAGE
+    copy_view_enabled = False
+    chooser_viewset_class = SearchedChooser
+    edit_handler = ObjectList([FieldPanel("name"), FieldPanel("slug")], base_form_class=TopicForm)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Topic]:
+        return Topic.objects.annotate(course_count=Count("courses"))
+
+
 class InstructorViewSet(StaffSnippetViewSet):
     model = Instructor
     icon = "group"
@@ -175,6 +192,7 @@ class CatalogGroup(SnippetViewSetGroup):
         CourseRunViewSet,
         ProgramViewSet,
         InstructorViewSet,
+        TopicViewSet,
         DepartmentViewSet,
     )
     menu_icon = "openquote"

@@ -6,17 +6,19 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.blocks.base import BlockField
 
 from cms.blocks.requirements import RequirementsBlock
-from courses.models import Course, CourseRun
+from courses.models import Course, CourseRun, Topic
 from courses.models.keys import course_number, parse_course_key
 from courses.models.run import SOURCE_TAG
 from courses.services.requirements import Group, groups_of, set_requirements
 from ecommerce.models import Product
+from mitxonline.kernel.search_words import fold
 from mitxonline.staff.days import DayField, explain_days, keep_unchanged_moments
 
 RUN_DAYS = ("end_date", "enrollment_start", "enrollment_end", "upgrade_deadline", "certificate_available_date")
@@ -24,6 +26,14 @@ RUN_DAYS = ("end_date", "enrollment_start", "enrollment_end", "upgrade_deadline"
 
 class CourseForm(WagtailAdminModelForm):
     """The id can't change once there are runs, because it is part of their keys."""
+
+    topics = forms.ModelMultipleChoiceField(
+        Topic.objects.all(),
+        label=_("Topics"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("What learners get better at. Visitors search and filter by it. More of them: Courses → Topics."),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -151,6 +161,21 @@ class DepartmentForm(WagtailAdminModelForm):
     slug = forms.SlugField(
         label=_("Short name"), help_text=_("Part of addresses. It also chooses the colors of the department’s covers.")
     )
+
+
+class TopicForm(WagtailAdminModelForm):
+    slug = forms.SlugField(
+        label=_("Short name"), required=False, help_text=_("Part of addresses. Leave empty to use the name.")
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean()
+        slug = cleaned.get("slug") or slugify(fold(cleaned.get("name", "")))
+        if not slug and "slug" not in self.errors:
+            self.add_error("slug", _("Write it in the letters a to z, for example “data-analysis”."))
+        elif Topic.objects.filter(slug=slug).exclude(pk=self.instance.pk).exists():
+            self.add_error("slug", _("Another topic has this short name."))
+        return cleaned | {"slug": slug}
 
 
 def _to_raw_data(groups: list[Group]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Courses, runs, programs and enrollments."""
 
-from courses.models.course import Course, CourseQuerySet, Department
+from courses.models.course import Course, CourseQuerySet, Department, Topic
 from courses.models.enrollment import Enrollment, EnrollmentGrant, EnrollmentQuerySet
 from courses.models.program import Program, ProgramRequirement
 from courses.models.run import CourseRun, CourseRunQuerySet
@@ -18,4 +18,5 @@ __all__ = [
     "EnrollmentQuerySet",
     "Program",
     "ProgramRequirement",
+    "Topic",
 ]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.conf.global_settings import LANGUAGES
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -30,6 +29,26 @@ class Department(models.Model):
         return self.name
 
 
+class Topic(models.Model):
+    """What courses are about, across departments: “Python”, “Leadership”. Visitors filter the catalog by it."""
+
+    name = models.CharField(_("name"), max_length=60, unique=True)
+    slug = models.SlugField(_("short name"), max_length=60, unique=True)
+
+    class Meta:
+        verbose_name = _("topic")
+        verbose_name_plural = _("topics")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def language_choices() -> list[tuple[str, str]]:
+    """Return the languages a course may be taught in. Those of Django, not the ones this site is translated into."""
+    return sorted(((code, str(name)) for code, name in LANGUAGES), key=lambda choice: choice[1])
+
+
 class CourseQuerySet(models.QuerySet["Course"]):
     def live(self) -> Self:
         """Courses on offer. Whether visitors see one also depends on its page (``cms.selectors.pages``)."""
@@ -52,19 +71,28 @@ class Course(models.Model):
         Department, verbose_name=_("department"), on_delete=models.PROTECT, related_name="courses"
     )
     level = models.CharField(_("level"), max_length=20, choices=Level, default=Level.INTRO)
+    language = models.CharField(
+        _("language"),
+        max_length=20,
+        choices=language_choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What it is taught in. Visitors can filter by it once courses are taught in several languages."),
+    )
+    topics = models.ManyToManyField(
+        Topic,
+        verbose_name=_("topics"),
+        blank=True,
+        related_name="courses",
+        help_text=_("What learners get better at. Visitors search and filter by it."),
+    )
     duration_weeks = models.PositiveSmallIntegerField(_("length in weeks"), null=True, blank=True)
     hours_per_week_min = models.PositiveSmallIntegerField(_("hours a week, at least"), null=True, blank=True)
     hours_per_week_max = models.PositiveSmallIntegerField(_("hours a week, at most"), null=True, blank=True)
     live = models.BooleanField(_("offered"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
-    search = models.GeneratedField(
-        expression=SearchVector("title", weight="A", config="english")
-        + SearchVector("summary", weight="B", config="english")
-        + SearchVector("readable_id", weight="C", config="simple"),
-        output_field=SearchVectorField(),
-        db_persist=True,
-    )
 
     objects = CourseQuerySet.as_manager()
 
@@ -72,7 +100,6 @@ class Course(models.Model):
         verbose_name = _("course")
         verbose_name_plural = _("courses")
         ordering = ["title", "pk"]
-        indexes = [GinIndex(fields=["search"], name="course_search")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(hours_per_week_max__isnull=True)

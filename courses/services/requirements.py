@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from courses.enums import RequirementKind
+from courses.events import RequirementsChanged
 from courses.models import Program, ProgramRequirement
 from courses.selectors.programs import requirements_tree
+from mitxonline.coordinator.bus import publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ def set_requirements(*, program: Program, groups: Iterable[Group]) -> bool:
         program.requirements.all().delete()
         for position, group in enumerate(new):
             _create_group(program, group, position)
+        publish(RequirementsChanged(program_id=program.pk))
     return True
 
 

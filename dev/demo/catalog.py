@@ -6,9 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
+from django.utils.text import slugify
 
 from courses.enums import EnrollmentMode
-from courses.models import Course, CourseRun, Department, Program
+from courses.models import Course, CourseRun, Department, Program, Topic
 from courses.models.run import SOURCE_TAG
 from courses.services.requirements import Group, set_requirements
 from dev.demo.calendar import ANY_TIME_TAG, run_dates
@@ -33,12 +34,14 @@ def ensure_course(spec: CourseSpec, department: Department, *, now: datetime) ->
             "summary": spec.summary,
             "department": department,
             "level": spec.level,
+            "language": "en",
             "duration_weeks": spec.weeks,
             "hours_per_week_min": spec.hours[0],
             "hours_per_week_max": spec.hours[1],
         },
     )
     if is_new:
+        course.topics.set([_ensure_topic(name) for name in spec.topics])
         # Contract runs are copied from it. It isn't live, so no one can enroll in it.
         CourseRun.objects.get_or_create(
             courseware_id=spec.source_key,
@@ -55,6 +58,11 @@ def ensure_course(spec: CourseSpec, department: Department, *, now: datetime) ->
         if is_new or not any(_matches(run, run_spec, now) for run in runs):
             runs.append(_create_run(course, spec, run_spec, now))
     return course
+
+
+def _ensure_topic(name: str) -> Topic:
+    topic, _new = Topic.objects.get_or_create(slug=slugify(name), defaults={"name": name})
+    return topic
 
 
 def ensure_program(spec: ProgramSpec) -> Program:

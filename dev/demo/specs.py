@@ -59,6 +59,7 @@ class CourseSpec:
     syllabus: tuple[tuple[str, str, str], ...]
     instructors: tuple[str, ...]
     questions: tuple[tuple[str, str], ...]
+    topics: tuple[str, ...] = ()
     testimonials: tuple[tuple[str, str, str], ...] = ()
     price: str = ""
     picture: str = ""

@@ -1,35 +1,35 @@
 """The catalog: search, filters with counts, sorting and pagination, all of it in the URL.
 
-Two queries read a few plain values of every course, which are filtered in memory: the counts beside the filters need
-all courses anyway. Only the courses of one page are loaded completely.
+A few queries read plain values of every course, which are filtered in memory: the counts beside the filters need all
+courses anyway. Only the courses of one page are loaded completely.
 """
 
 from __future__ import annotations
 
 import calendar
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
-from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.core.paginator import Page, Paginator
-from django.db.models import BooleanField, Case, ExpressionWrapper, F, FloatField, Q, Value, When
 from django.http import QueryDict
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
-from cms.selectors.pages import listed_courses, with_pages
+from cms.models import Instructor, ProgramPage
+from cms.selectors.pages import listed_courses, visible_program_pages, with_pages
+from cms.selectors.search import Hits, find_corrections, find_subjects
 from courses.enums import Level
-from courses.models import Course, Department
-from frontend.pages.cards import CourseCard, course_cards, enrolled_course_ids
+from courses.models import Course, Department, Topic
+from courses.models.course import language_choices
+from frontend.pages.cards import CourseCard, ProgramCard, course_cards, enrolled_course_ids
 from frontend.pages.offers import CourseOffer, all_offers, short_price
+from frontend.pages.programs import program_cards
 from frontend.site.navigation import CATALOG
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_month
@@ -38,10 +38,10 @@ from mitxonline.kernel.money import Money
 PAGE_SIZE = 9
 TEXT_MAX_LENGTH = 100
 SHOWN_OPTIONS = 5
+LISTED_OPTIONS = 30  # of topics and instructors; those with the most courses
+SHOWN_PROGRAMS = 4
 PRICE_STEP = 200
 SEARCH, PAGE, SORT = "q", "page", "sort"
-_WORD = re.compile(r"\w+")
-_OPERATOR = re.compile(r"\"|(?:^|\s)-\w")  # someone who says exactly what they mean: "these words", -this
 
 
 class Start(StrEnum):
@@ -70,9 +70,12 @@ class CatalogQuery:
 
     text: str = ""
     department: frozenset[str] = frozenset()
+    topic: frozenset[str] = frozenset()
     start: frozenset[str] = frozenset()
     level: frozenset[str] = frozenset()
     price: frozenset[str] = frozenset()
+    language: frozenset[str] = frozenset()
+    instructor: frozenset[str] = frozenset()
     sort: Sort | None = None
     page: str = "1"
 
@@ -82,23 +85,30 @@ class CatalogQuery:
         return cls(
             text=" ".join(params.get(SEARCH, "").replace("\0", " ").split())[:TEXT_MAX_LENGTH],
             department=frozenset(params.getlist("department")),
+            topic=frozenset(params.getlist("topic")),
             start=_known_values(params, "start", Start),
             level=_known_values(params, "level", Level.values),
             price=_known_values(params, "price", PriceBand),
+            language=frozenset(params.getlist("language")),
+            instructor=frozenset(params.getlist("instructor")),
             sort=Sort(chosen) if chosen in set(Sort) else None,
             page=params.get(PAGE, "1"),
         )
 
     @property
+    def default_order(self) -> Sort:
+        """The order nobody has chosen: a search shows the best match first, other lists the next start."""
+        return Sort.BEST if self.text else Sort.START
+
+    @property
     def order(self) -> Sort:
-        """The chosen order. By default a search shows the best match first, and other lists the next start."""
         if self.sort is None or (self.sort is Sort.BEST and not self.text):
-            return Sort.BEST if self.text else Sort.START
+            return self.default_order
         return self.sort
 
     @property
     def filter_count(self) -> int:
-        return len(self.department) + len(self.start) + len(self.level) + len(self.price)
+        return sum(len(self.values_of(facet)) for facet in FACETS)
 
     def values_of(self, facet: str) -> frozenset[str]:
         return frozenset(getattr(self, facet))
@@ -106,6 +116,15 @@ class CatalogQuery:
     def without(self, facet: str, value: str) -> CatalogQuery:
         fewer: dict[str, Any] = {facet: self.values_of(facet) - {value}}
         return replace(self, **fewer, page="1")
+
+    def without_facet(self, facet: str) -> CatalogQuery:
+        none: dict[str, Any] = {facet: frozenset()}
+        return replace(self, **none, page="1")
+
+    def with_known(self, known: Mapping[str, Iterable[str]]) -> CatalogQuery:
+        """The query without values that no course has."""
+        kept: dict[str, Any] = {facet: self.values_of(facet) & frozenset(values) for facet, values in known.items()}
+        return replace(self, **kept)
 
     def without_filters(self) -> CatalogQuery:
         none: dict[str, Any] = {facet: frozenset() for facet in FACETS}
@@ -123,7 +142,10 @@ class CatalogQuery:
         return f"?{params.urlencode()}" if params.urlencode() else ""
 
 
-FACETS = ("department", "start", "level", "price")
+FACETS = ("department", "topic", "start", "level", "price", "language", "instructor")
+OPEN_FACETS = frozenset({"topic", "instructor"})  # editors add values as they like
+# What programs have too. They are found only while no other filter is on.
+PROGRAM_FACETS = frozenset({"department", "topic", "instructor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +156,18 @@ class Row:
     title: str
     department: str
     level: str
+    language: str
     published_at: datetime | None
-    matches: bool
-    rank: float
+    topics: frozenset[str]
+    instructors: frozenset[str]
     offer: CourseOffer
     soon_until: date
+    matches: bool = True
+    rank: float = 0.0
 
     def values(self, facet: str) -> frozenset[str]:
         """The values this course has in a facet. It may have several starts."""
-        if facet == "department":
-            return frozenset({self.department})
-        if facet == "level":
-            return frozenset({self.level})
-        return self._starts() if facet == "start" else self._prices()
+        return _VALUES[facet](self)
 
     def passes(self, query: CatalogQuery, *, ignored_facet: str = "") -> bool:
         """Whether the course passes the filters of every facet, except one."""
@@ -155,16 +176,27 @@ class Row:
             for facet in FACETS
         )
 
-    def _starts(self) -> frozenset[str]:
+    def starts(self) -> frozenset[str]:
         days = {clock.date_of(start) for start in self.offer.dates}
         found = {Start.SOON if day <= self.soon_until else Start.LATER for day in days}
         return frozenset(found | ({Start.ANY} if self.offer.any_time else set()))
 
-    def _prices(self) -> frozenset[str]:
+    def prices(self) -> frozenset[str]:
         price = self.offer.price
         if price is None:
             return frozenset({PriceBand.FREE} if self.offer.is_free else ())
         return frozenset({PriceBand.LOW if price.amount <= PRICE_STEP else PriceBand.HIGH})
+
+
+_VALUES: dict[str, Callable[[Row], frozenset[str]]] = {
+    "department": lambda row: frozenset({row.department}),
+    "topic": lambda row: row.topics,
+    "start": Row.starts,
+    "level": lambda row: frozenset({row.level}),
+    "price": Row.prices,
+    "language": lambda row: frozenset({row.language} if row.language else ()),
+    "instructor": lambda row: row.instructors,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +246,21 @@ class SortChoice:
     selected: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Filters of one group that leave nothing, and how many courses there are without them."""
+
+    label: str
+    count: int
+    url: str
+
+
 @dataclass(frozen=True)
 class Catalog:
     query: CatalogQuery
     rows: Sequence[Row]
-    departments: Sequence[Department]
+    programs: Mapping[int, float]
+    labels: Mapping[str, Mapping[str, str]]
     path: str
     user_id: int | None
     now: datetime
@@ -245,14 +287,60 @@ class Catalog:
         return cards_for_rows(self.page.object_list, user_id=self.user_id, now=self.now)
 
     @cached_property
+    def programs_found(self) -> list[ProgramPage]:
+        """The programs with the words, best first. Filters that programs know nothing of leave none; one query."""
+        if not self.programs or any(self.query.values_of(facet) for facet in FACETS if facet not in PROGRAM_FACETS):
+            return []
+        pages = visible_program_pages().filter(program__in=self.programs)
+        if self.query.department:
+            pages = pages.filter(program__department__slug__in=self.query.department)
+        if self.query.topic:
+            pages = pages.filter(program__requirements__course__topics__slug__in=self.query.topic)
+        if self.query.instructor:
+            people = Instructor.objects.filter(slug__in=self.query.instructor).values_list("pk", flat=True)
+            pages = pages.filter(search_document__instructor_ids__overlap=list(people))
+        # A program with two courses of the topic comes twice.
+        found = {page.program_id: page for page in pages}
+        return sorted(found.values(), key=lambda page: -self.programs[page.program_id])
+
+    @property
+    def program_count(self) -> int:
+        return len(self.programs_found)
+
+    @cached_property
+    def program_cards(self) -> list[ProgramCard]:
+        """The cards of the best programs, on the first page; three queries."""
+        if self.page.number != 1:
+            return []
+        return program_cards(self.programs_found[:SHOWN_PROGRAMS], now=self.now)
+
+    @property
+    def is_program_first(self) -> bool:
+        """Whether a program matches better than every course."""
+        if not self.programs_found or self.query.order is not Sort.BEST:
+            return False
+        return self.programs[self.programs_found[0].program_id] > max((row.rank for row in self.found), default=0)
+
+    @cached_property
     def facets(self) -> list[Facet]:
-        """The filters. Each option counts what it would show together with the filters of the other groups."""
-        labels = self._labels()
-        legends = {"department": _("Department"), "start": _("Start"), "level": _("Level"), "price": _("Price")}
-        return [
-            Facet(name=facet, legend=legend, options=tuple(self._options(facet, labels[facet])))
+        """The filters that some course has values for.
+
+        Each option counts what it would show together with the filters of the other groups.
+        """
+        legends = {
+            "department": _("Department"),
+            "topic": _("Topic"),
+            "start": _("Start"),
+            "level": _("Level"),
+            "price": _("Price"),
+            "language": _("Language"),
+            "instructor": _("Instructor"),
+        }
+        facets = [
+            Facet(name=facet, legend=legend, options=tuple(self._options(facet, self.labels[facet])))
             for facet, legend in legends.items()
         ]
+        return [facet for facet in facets if _is_worth_showing(facet)]
 
     @property
     def chips(self) -> list[Chip]:
@@ -277,80 +365,182 @@ class Catalog:
             Sort.NEWEST: _("Newest"),
         }
         usable = [sort for sort in Sort if sort is not Sort.BEST or self.query.text]
-        return [SortChoice(sort.value, labels[sort], sort is self.query.order) for sort in usable]
+        # The default has no value, so that the order follows when a search begins or ends.
+        return [
+            SortChoice("" if sort is self.query.default_order else sort.value, labels[sort], sort is self.query.order)
+            for sort in usable
+        ]
 
-    @property
+    @cached_property
+    def drops(self) -> list[Drop]:
+        """For a list that filters have emptied: the groups of filters without which it wouldn’t be empty."""
+        if self.found_count:
+            return []
+        found = []
+        for facet in self.facets:
+            without = self.query.without_facet(facet.name)
+            count = sum(row.matches and row.passes(without) for row in self.rows)
+            chosen = [option.label for option in facet.options if option.selected]
+            if chosen and count:
+                found.append(Drop(label=", ".join(chosen), count=count, url=self._url(without)))
+        return sorted(found, key=lambda drop: -drop.count)
+
+    @cached_property
+    def is_unmatched(self) -> bool:
+        """Whether nothing has the words, with or without filters."""
+        return bool(self.query.text) and not self.programs and not any(row.matches for row in self.rows)
+
+    @cached_property
     def suggestion(self) -> str:
-        """For a search without results: the text with words corrected to similar words of titles, if there are any."""
-        if self.found_count or not self.query.text:
+        """For a search that finds nothing: a likelier spelling that finds something; empty if there is none."""
+        if not self.is_unmatched:
             return ""
-        title_words = {word.casefold(): word for row in self.rows for word in _WORD.findall(row.title) if len(word) > 3}
-        typed = _WORD.findall(self.query.text.casefold())
-        corrected = [next(iter(get_close_matches(word, title_words, n=1, cutoff=0.75)), "") for word in typed]
-        better = " ".join(title_words[word] if word else old for word, old in zip(corrected, typed, strict=True))
-        return better.lower() if better.casefold() != self.query.text.casefold() else ""
+        listed = {row.course_id for row in self.rows}
+        for text in find_corrections(self.query.text):
+            hits = find_subjects(text)
+            if hits.programs or listed & hits.courses.keys():
+                return text
+        return ""
 
     @property
     def suggestion_url(self) -> str:
         return self._url(CatalogQuery(text=self.suggestion))
 
+    @property
+    def clear_text_url(self) -> str:
+        return self._url(replace(self.query, text="", page="1"))
+
     def _url(self, query: CatalogQuery) -> str:
         return self.path + query.to_query_string()
 
-    def _options(self, facet: str, labels: Mapping[str, str]) -> Iterable[Option]:
-        rows = [row for row in self.rows if row.matches and row.passes(self.query, ignored_facet=facet)]
-        values_of_rows = [row.values(facet) for row in rows]
-        for value, label in labels.items():
-            selected = value in self.query.values_of(facet)
-            yield Option(facet, value, label, sum(value in values for values in values_of_rows), selected)
-
-    def _labels(self) -> dict[str, dict[str, str]]:
-        until = format_month(soon_until(clock.date_of(self.now)))
-        step = short_price(Money(Decimal(PRICE_STEP), settings.DEFAULT_CURRENCY))
-        used = {row.department for row in self.rows}
-        return {
-            "department": {each.slug: each.name for each in self.departments if each.slug in used},
-            "start": {
-                Start.ANY: _("Any time"),
-                Start.SOON: _("By the end of %(month)s") % {"month": until},
-                Start.LATER: _("Later"),
-            },
-            "level": {value: str(label) for value, label in Level.choices},
-            "price": {
-                PriceBand.FREE: _("Free"),
-                PriceBand.LOW: _("Up to %(price)s") % {"price": step},
-                PriceBand.HIGH: _("Over %(price)s") % {"price": step},
-            },
-        }
+    def _options(self, facet: str, labels: Mapping[str, str]) -> list[Option]:
+        counts = Counter(
+            value
+            for row in self.rows
+            if row.matches and row.passes(self.query, ignored_facet=facet)
+            for value in row.values(facet)
+        )
+        options = [
+            Option(facet, value, label, counts[value], value in self.query.values_of(facet))
+            for value, label in labels.items()
+        ]
+        if facet not in OPEN_FACETS:
+            return options
+        # There may be hundreds: first those that are on, then those with the most courses.
+        return sorted(options, key=lambda option: (not option.selected, -option.count))[:LISTED_OPTIONS]
 
 
 def catalog(params: QueryDict, *, path: str = "", user_id: int | None = None, now: datetime) -> Catalog:
-    """The catalog for this URL: three queries, and at most three more for the cards of its page."""
+    """The catalog for this URL: five queries, one more for a search, and at most three for the cards of its page."""
     query = CatalogQuery.from_params(params)
-    departments = list(Department.objects.all())
-    known = {department.slug for department in departments}
+    topics = {topic.pk: topic for topic in Topic.objects.all()}
+    people = {person.pk: person for person in Instructor.objects.filter(slug__isnull=False).only("name", "slug")}
+    rows = catalog_rows(
+        now=now,
+        topics={pk: topic.slug for pk, topic in topics.items()},
+        instructors={pk: person.slug or "" for pk, person in people.items()},
+    )
+    programs: Mapping[int, float] = {}
+    if query.text:
+        hits = find_subjects(query.text)
+        rows, programs = _match_rows(rows, query.text, hits), hits.programs
+    names = {
+        "department": {each.slug: each.name for each in Department.objects.all()},
+        "topic": {topic.slug: topic.name for topic in topics.values()},
+        "language": dict(language_choices()),
+        "instructor": {person.slug or "": person.name for person in people.values()},
+    }
+    labels = {facet: _used_labels(facet, known, rows) for facet, known in names.items()} | _fixed_labels(now)
     return Catalog(
-        query=replace(query, department=query.department & known),
-        rows=catalog_rows(query.text, now=now),
-        departments=departments,
+        query=query.with_known(labels),
+        rows=rows,
+        programs=programs,
+        labels=labels,
         path=path,
         user_id=user_id,
         now=now,
     )
 
 
-def catalog_rows(text: str = "", *, now: datetime) -> list[Row]:
-    """A row for every listed course, and whether it matches the search; two queries."""
+def catalog_rows(
+    *, now: datetime, topics: Mapping[int, str] | None = None, instructors: Mapping[int, str] | None = None
+) -> list[Row]:
+    """A row for every listed course; two queries. Topics and instructors by their slugs, where they are given."""
+    topic_slugs, instructor_slugs = topics or {}, instructors or {}
     offers = all_offers(now=now)
     until = soon_until(clock.date_of(now))
     nothing = CourseOffer(runs=(), now=now)
-    rows = listed_courses().annotate(matches=_matches(text), rank=_rank(text)).order_by("title", "pk")
-    return [
-        Row(*plain, offer=offers.get(plain[0], nothing), soon_until=until)
-        for plain in rows.values_list(
-            "pk", "title", "department__slug", "level", "page__first_published_at", "matches", "rank"
+    plain = (
+        listed_courses()
+        .order_by("title", "pk")
+        .values_list(
+            "pk",
+            "title",
+            "department__slug",
+            "level",
+            "language",
+            "page__first_published_at",
+            "page__search_document__topic_ids",
+            "page__search_document__instructor_ids",
         )
+    )
+    return [
+        Row(
+            course_id=pk,
+            title=title,
+            department=department,
+            level=level,
+            language=language,
+            published_at=published_at,
+            topics=frozenset(topic_slugs[each] for each in topic_ids or () if each in topic_slugs),
+            instructors=frozenset(instructor_slugs[each] for each in instructor_ids or () if each in instructor_slugs),
+            offer=offers.get(pk, nothing),
+            soon_until=until,
+        )
+        for pk, title, department, level, language, published_at, topic_ids, instructor_ids in plain
     ]
+
+
+def _match_rows(rows: list[Row], text: str, hits: Hits) -> list[Row]:
+    """Mark the rows that match. “Free” asks for courses that cost nothing, whatever their pages say."""
+    words = text.split()
+    others = " ".join(word for word in words if word.casefold() != _("free"))
+    if len(others.split()) < len(words):
+        about = find_subjects(others).courses if others else {row.course_id: 0.0 for row in rows}
+        free = {row.course_id: about[row.course_id] for row in rows if row.offer.is_free and row.course_id in about}
+        hits = Hits(courses=free or hits.courses)
+    return [
+        replace(row, matches=row.course_id in hits.courses, rank=hits.courses.get(row.course_id, 0)) for row in rows
+    ]
+
+
+def _used_labels(facet: str, names: Mapping[str, str], rows: Sequence[Row]) -> dict[str, str]:
+    used = {value for row in rows for value in row.values(facet)}
+    return {value: name for value, name in names.items() if value in used}
+
+
+def _fixed_labels(now: datetime) -> dict[str, dict[str, str]]:
+    until = format_month(soon_until(clock.date_of(now)))
+    step = short_price(Money(Decimal(PRICE_STEP), settings.DEFAULT_CURRENCY))
+    return {
+        "start": {
+            Start.ANY: _("Any time"),
+            Start.SOON: _("By the end of %(month)s") % {"month": until},
+            Start.LATER: _("Later"),
+        },
+        "level": {value: str(label) for value, label in Level.choices},
+        "price": {
+            PriceBand.FREE: _("Free"),
+            PriceBand.LOW: _("Up to %(price)s") % {"price": step},
+            PriceBand.HIGH: _("Over %(price)s") % {"price": step},
+        },
+    }
+
+
+def _is_worth_showing(facet: Facet) -> bool:
+    """Hide groups without options, and a language that all courses share."""
+    needed = 2 if facet.name == "language" else 1
+    return len(facet.options) >= needed or any(option.selected for option in facet.options)
 
 
 def cards_for_rows(rows: Iterable[Row], *, user_id: int | None = None, now: datetime) -> list[CourseCard]:
@@ -398,27 +588,6 @@ SORT_KEYS: dict[Sort, Callable[[Row], Any]] = {
     Sort.PRICE: _cheapest_first,
     Sort.NEWEST: _newest_first,
 }
-
-
-def _matches(text: str) -> Any:
-    """Match words like a search engine, beginnings of words, and the text itself."""
-    if not text:
-        return ExpressionWrapper(Q(pk__isnull=False), output_field=BooleanField())
-    condition = Q(search=SearchQuery(text, search_type="websearch", config="english"))
-    if _OPERATOR.search(text):
-        return ExpressionWrapper(condition, output_field=BooleanField())
-    condition |= Q(title__icontains=text) | Q(department__name__icontains=text) | Q(readable_id__icontains=text)
-    if words := _WORD.findall(text):
-        beginnings = " & ".join(f"'{word}':*" for word in words)
-        condition |= Q(search=SearchQuery(beginnings, search_type="raw", config="english"))
-    return ExpressionWrapper(condition, output_field=BooleanField())
-
-
-def _rank(text: str) -> Any:
-    if not text:
-        return Value(0.0, output_field=FloatField())
-    in_title = Case(When(title__icontains=text, then=Value(1.0)), default=Value(0.0), output_field=FloatField())
-    return SearchRank(F("search"), SearchQuery(text, search_type="websearch", config="english")) + in_title
 
 
 def _known_values(params: QueryDict, name: str, values: Iterable[str]) -> frozenset[str]:

@@ -25,6 +25,7 @@ PUBLIC: Final = {
     "documents",
     "enrollmentcode",
     "favicon.ico",
+    "instructors",
     "login",
     "password-reset",
     "redeem",

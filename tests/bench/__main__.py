@@ -10,7 +10,13 @@ from importlib import import_module
 import django
 from django.conf import settings
 
-SUBJECTS = ("tests.bench.codes", "tests.bench.pages", "tests.bench.checkout", "tests.bench.hanging")
+SUBJECTS = (
+    "tests.bench.codes",
+    "tests.bench.pages",
+    "tests.bench.search",
+    "tests.bench.checkout",
+    "tests.bench.hanging",
+)
 
 
 def main() -> None:

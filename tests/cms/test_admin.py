@@ -9,10 +9,11 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from wagtail.test.utils.form_data import nested_form_data, streamfield
 
-from cms.models import CoursePage
+from cms.models import CoursePage, Instructor
+from cms.selectors.search import find_subjects
 from cms.services.groups import EDITORS, FINANCE, RIGHTS, ensure_group
 from courses.enums import RequirementKind
-from courses.models import Course, CourseRun, Program, ProgramRequirement
+from courses.models import Course, CourseRun, Program, ProgramRequirement, Topic
 from ecommerce.models import PriceChange, Product
 from mitxonline.users.models import User
 from tests.factories import (
@@ -30,6 +31,7 @@ from tests.support.counting import queries
 pytestmark = pytest.mark.django_db
 
 COURSES = "/cms/snippets/courses/course/"
+TOPICS = "/cms/snippets/courses/topic/"
 RUNS = "/cms/snippets/courses/courserun/"
 PROGRAMS = "/cms/snippets/courses/program/"
 PRODUCTS = "/cms/snippets/ecommerce/product/"
@@ -102,6 +104,41 @@ class TestCourses:
         assert sentence in response.content.decode()
         assert not Course.objects.exists()
 
+    def test_an_editor_makes_topics_and_gives_them_to_courses(self, editor: Client) -> None:
+        for name, slug in (("Data analysis", ""), ("Größe", ""), ("データ", "data")):
+            assert editor.post(f"{TOPICS}add/", {"name": name, "slug": slug}).status_code == 302
+        assert set(Topic.objects.values_list("slug", flat=True)) == {"data-analysis", "grosse", "data"}
+        course = make_course("PY101")
+        make_course_page(course)
+        chosen = list(Topic.objects.exclude(slug="data").values_list("pk", flat=True))
+        editor.post(
+            f"{COURSES}edit/{course.pk}/", course_form(topics=chosen, language="es", readable_id=course.readable_id)
+        )
+        course.refresh_from_db()
+        assert course.language == "es"
+        assert find_subjects("grosse analysis").courses.keys() == {course.pk}
+        assert "<td" in editor.get(TOPICS).content.decode()
+
+    @pytest.mark.parametrize(
+        ("fields", "sentence"),
+        [
+            ({"name": "データ"}, "Write it in the letters a to z"),
+            ({"name": "Data!"}, "Another topic has this short name."),
+            ({"name": "Data"}, "Topic with this Name already exists."),
+        ],
+    )
+    def test_a_topic_has_an_address_of_its_own(self, editor: Client, fields: dict[str, str], sentence: str) -> None:
+        Topic.objects.create(name="Data", slug="data")
+        assert sentence in editor.post(f"{TOPICS}add/", fields | {"slug": ""}).content.decode()
+        assert Topic.objects.count() == 1
+
+    def test_an_instructor_gets_an_address(self, editor: Client) -> None:
+        for slug in ("", "", "mirela"):
+            editor.post("/cms/snippets/cms/instructor/add/", {"name": "Mirela Radu", "slug": slug, "about": ""})
+        assert set(Instructor.objects.values_list("slug", flat=True)) == {"mirela-radu", "mirela-radu-2", "mirela"}
+        response = editor.post("/cms/snippets/cms/instructor/add/", {"name": "Other", "slug": "mirela", "about": ""})
+        assert "Instructor with this Slug already exists." in response.content.decode()
+
     def test_an_id_that_runs_carry_stays(self, editor: Client) -> None:
         course = make_run(make_course("PY101")).course
         editor.post(f"{COURSES}edit/{course.pk}/", course_form(title="New title"))
@@ -123,11 +160,11 @@ class TestCourses:
     def test_the_list_costs_the_same_for_any_number_of_courses(self, editor: Client) -> None:
         make_course()
         editor.get(COURSES)
-        with queries(exactly=15):
+        with queries(exactly=16):
             editor.get(COURSES)
         for _more in range(9):
             make_course()
-        with queries(exactly=15):
+        with queries(exactly=16):
             editor.get(COURSES)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -9,8 +11,9 @@ import pytest
 from django.http import QueryDict
 from django.test import Client
 
+from cms.models import Instructor
 from courses.enums import EnrollmentMode, EnrollmentSource
-from courses.models import Course, CourseRun
+from courses.models import Course, CourseRun, Topic
 from courses.services.enrollments import enroll
 from ecommerce.models import Product
 from frontend.pages.catalog import PAGE_SIZE, Catalog, CatalogQuery, catalog, soon_until
@@ -27,7 +30,7 @@ from tests.factories import (
     make_run,
     make_user,
 )
-from tests.factories.pages import make_course_page, make_home
+from tests.factories.pages import block, make_course_page, make_home, make_program, make_program_page
 from tests.frontend.conftest import SignIn
 from tests.support.counting import queries
 
@@ -178,6 +181,151 @@ class TestSearch:
         assert (found.found_count, found.suggestion, found.suggestion_url) == (0, "python", "/catalog/?q=python")
         assert ask("q=zzzzzz").suggestion == ""
         assert ask("q=python").suggestion == ""
+
+    def test_only_what_finds_something_is_suggested(self, client: Client) -> None:
+        # Each word is close to one of a title, but no course has both.
+        assert ask("q=pyhton+databse").suggestion == ""
+        assert "Did you mean" not in client.get("/catalog/?q=pyhton+databse").content.decode()
+        assert (
+            'Did you mean <a href="/catalog/?q=python">python</a>?'
+            in client.get("/catalog/?q=pyhton&level=intro").content.decode()
+        )
+
+    def test_nothing_is_suggested_where_filters_are_the_reason(self) -> None:
+        assert ask("q=python&level=advanced").suggestion == ""
+
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            ("free", ["Ethics for free"]),
+            ("free ethics", ["Ethics for free"]),
+            ("ethics", ["Ethics for free"]),
+            ("FREE statistics", ["Statistics for people who make decisions"]),
+        ],
+    )
+    def test_free_is_a_price(self, text: str, found: list[str]) -> None:
+        listed("Ethics for free", price=None)
+        page = Course.objects.get(title__startswith="Statistics").page
+        page.body = json.dumps([block("text", heading="", text="<p>Feel free to ask.</p>")])
+        page.save_revision().publish()
+        assert titles(f"q={text}") == found
+
+
+class TestPrograms:
+    @pytest.fixture(autouse=True)
+    def courses(self) -> None:
+        first, second = listed("Safety first"), listed("Budgets", department="Business")
+        topic = Topic.objects.create(name="Risk", slug="risk")
+        first.topics.set([topic])
+        make_program_page(make_program("SAFE", title="Safer care", courses=[first, second]))
+        make_program_page(make_program("LEAD", title="Leading teams", courses=[second]))
+
+    def test_are_found_beside_courses(self, client: Client) -> None:
+        found = ask("q=budgets")
+        assert [card.title for card in found.cards] == ["Budgets"]
+        assert {card.title for card in found.program_cards} == {"Safer care", "Leading teams"}
+        assert not found.is_program_first
+        assert "2 programs" in client.get("/catalog/?q=budgets").content.decode()
+
+    def test_come_first_where_no_course_matches_as_well(self, client: Client) -> None:
+        found = ask("q=safer+care")
+        assert (found.found_count, found.is_program_first) == (0, True)
+        assert [card.title for card in found.program_cards] == ["Safer care"]
+        assert "No courses match" not in client.get("/catalog/?q=safer+care").content.decode()
+
+    @pytest.mark.parametrize(
+        ("filters", "number"),
+        [("topic=risk", 1), ("department=business", 0), ("level=intro", 0), ("price=high", 0), ("", 2)],
+    )
+    def test_filters_apply_to_them(self, filters: str, number: int) -> None:
+        assert ask(f"q=budgets&{filters}").program_count == number
+
+    def test_are_not_listed_without_a_search(self) -> None:
+        assert ask().program_count == 0
+
+
+class TestFacetsOfEditors:
+    @pytest.fixture(autouse=True)
+    def courses(self) -> None:
+        python, data = (
+            Topic.objects.create(name="Python", slug="python"),
+            Topic.objects.create(name="Data", slug="data"),
+        )
+        mirela, jonas = Instructor.objects.create(name="Mirela Radu"), Instructor.objects.create(name="Jonas Tveit")
+        Instructor.objects.create(name="On no page")
+        Topic.objects.create(name="On no course", slug="none")
+        for title, language, topics, people in (
+            ("First", "en", [python, data], [mirela]),
+            ("Second", "es", [data], [mirela, jonas]),
+            ("Third", "", [], []),
+        ):
+            course = make_course(title=title, language=language)
+            make_course_page(course, body=[block("faculty", heading="", people=[each.pk for each in people])])
+            course.topics.set(topics)
+
+    def options(self, address: str = "") -> dict[str, dict[str, int]]:
+        return {facet.name: {each.label: each.count for each in facet.options} for facet in ask(address).facets}
+
+    def test_count_what_they_show(self) -> None:
+        options = self.options()
+        assert options["topic"] == {"Data": 2, "Python": 1}
+        assert options["language"] == {"English": 1, "Spanish": 1}
+        assert options["instructor"] == {"Mirela Radu": 2, "Jonas Tveit": 1}
+
+    @pytest.mark.parametrize(
+        ("address", "found"),
+        [
+            ("topic=python", ["First"]),
+            ("topic=python&topic=data", ["First", "Second"]),
+            ("language=es", ["Second"]),
+            ("instructor=mirela-radu&language=en", ["First"]),
+            ("instructor=jonas-tveit&topic=python", []),
+            ("instructor=nobody&topic=nothing&language=zz", ["First", "Second", "Third"]),
+        ],
+    )
+    def test_limit_the_list(self, address: str, found: list[str]) -> None:
+        assert sorted(titles(address)) == found
+
+    def test_are_there_where_editors_have_filled_them(self) -> None:
+        Course.objects.exclude(title="First").update(language="en")
+        Topic.objects.all().delete()
+        assert self.options().keys() == {"department", "start", "level", "price", "instructor"}
+
+    def test_those_with_the_most_courses_are_shown_of_hundreds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("frontend.pages.catalog.LISTED_OPTIONS", 1)
+        assert self.options()["instructor"] == {"Mirela Radu": 2}
+        assert self.options("instructor=jonas-tveit")["instructor"] == {"Jonas Tveit": 1}
+
+    def test_a_chip_and_the_filter_to_drop_are_named(self) -> None:
+        found = ask("topic=python&language=es")
+        assert [chip.label for chip in found.chips] == ["Python", "Spanish"]
+        assert [(drop.label, drop.count, drop.url) for drop in found.drops] == [
+            ("Python", 1, "/catalog/?language=es"),
+            ("Spanish", 1, "/catalog/?topic=python"),
+        ]
+
+
+class TestTheOrder:
+    def test_a_search_shows_the_best_match_first_until_another_order_is_chosen(self, client: Client) -> None:
+        make_home()
+        for address, value in (("", "start"), ("?q=python", "best")):
+            text = client.get(f"/catalog/{address}").content.decode()
+            chosen = re.search(r'<option value="([^"]*)" selected', text)
+            assert chosen is not None
+            assert chosen[1] == "", "the form leaves the order out"
+            assert f'value="{value}"' not in text.partition('id="catalog-sort"')[2].partition("</select>")[0]
+
+    def test_an_order_somebody_chose_stays(self, client: Client) -> None:
+        make_home()
+        text = client.get("/catalog/?q=python&sort=title").content.decode()
+        assert '<option value="title" selected>' in text
+        assert '<option value="">Best match' in text
+
+    def test_the_plain_form_sends_no_order(self) -> None:
+        listed("Statistics", starts=90)
+        listed("Art", starts=10, summary="Statistics of art.")
+        assert titles("q=statistics&sort=") == ["Statistics", "Art"]
+        assert titles("q=&sort=") == ["Art", "Statistics"]
 
 
 class TestFilters:
@@ -332,15 +480,16 @@ class TestThePage:
     def test_says_what_to_do_when_nothing_fits(self, client: Client) -> None:
         listed("Python")
         text = client.get("/catalog/?q=cooking").content.decode()
-        assert "No course matches these filters" in text
-        assert "Try fewer filters or a broader search." in text
+        assert "No courses match “cooking”." in text
+        assert "Clear search" in text
+        assert "filters." not in text
 
     @pytest.mark.parametrize("number", [1, 50])
     def test_costs_a_visitor_the_same_for_any_number_of_courses(self, client: Client, number: int) -> None:
         for _each in range(number):
             listed(f"Course {_each}")
         client.get("/catalog/")
-        with queries(exactly=10):
+        with queries(exactly=13):
             client.get("/catalog/?q=course&level=intro")
 
     def test_shows_a_learner_what_they_are_in(self, client: Client, learner: User, learners_client: Client) -> None:

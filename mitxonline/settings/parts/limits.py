@@ -17,6 +17,8 @@ RATE_LIMITS: dict[str, dict[str, tuple[int, int]]] = {
     "register": {"address": (100, 3600)},
     # Visitors sent to a provider. A lecture hall signs in from one address within a few minutes.
     "sign_in_begun": {"address": (600, 600)},
+    # Lists of suggestions, one for each pause in typing. A lecture hall types at once.
+    "suggestions": {"address": (1200, 60)},
     # Invitations and reminders that a manager sends. An hour is enough for a whole large contract.
     "hand_outs": {"user": (5000, 3600)},
 }

@@ -91,6 +91,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "rebuild-search-index": {
+        "task": "cms.tasks.rebuild_search_index",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
     "clear-sign-ins": {
         "task": "mitxonline.users.tasks.clear_sign_ins",
         "schedule": 24 * 3600.0,

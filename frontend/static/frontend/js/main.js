@@ -9,6 +9,7 @@ import "./forms.js";
 import "./panel.js";
 import "./pick.js";
 import "./print.js";
+import "./search.js";
 import "./tabs.js";
 import "./toast.js";
 import "./zone.js";
