@@ -1,6 +1,6 @@
 # Needs make, a POSIX shell and Python 3.11; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop shell test coverage mutants check validate bench requirements
+.PHONY: help setup run stop shell test coverage mutants actions check validate bench requirements
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python

@@ -4,7 +4,8 @@ Values      money, color, clock, text (normalizing, escaping), names (of people)
             files (replacing one), dates (how days and times are written), zones
 Refusals    errors, http (as responses), forms (on a form), ratelimit, fingerprint (of a plan that was shown),
             constraints (in sentences)
-Database    db (locks, raw SQL), audit (Wagtail's log), wagtail_hooks (names of its actions)
+Database    db (locks, raw SQL), audit (Wagtail's log), wagtail_hooks (names of its actions),
+            deletion (what stands in its way)
 Others      remote (deadlines of calls), breaker, broker (queueing tasks), mail
 Checks      checks (what the environment sets)
 Interfaces  admin, choosers (Django's and Wagtail's admin), console (commands), spreadsheets
