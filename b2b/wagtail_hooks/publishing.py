@@ -116,8 +116,20 @@ class ReviewView(ContractPageView):
         newest = ContractPage.objects.values_list("latest_revision_id", flat=True).get(pk=self.contract.pk)
         if newest is None or newest == self.revision.pk:
             return None
-        messages.warning(self.request, _("There is a newer draft. This is what publishing it does."))
+        self._announce_newer_draft()
         return redirect(contract_url("review", self.contract.pk, newest))
+
+    def _announce_newer_draft(self) -> None:
+        """Say who wrote the newer draft. One's own is mostly what autosave kept a second ago."""
+        newer = self.contract.revisions.filter(pk__gt=self.revision.pk).select_related("user").order_by("-pk")
+        by_others = next((each for each in newer if each.user_id != self.request.user.pk), None)
+        if by_others is None:
+            messages.info(self.request, _("This includes your latest changes."))
+        elif by_others.user is None:
+            messages.warning(self.request, _("There is a newer draft. This is what publishing it does."))
+        else:
+            sentence = _("There is a newer draft by %(person)s. This is what publishing it does.")
+            messages.warning(self.request, sentence % {"person": by_others.user.get_full_name()})
 
     def _render_plan(self) -> HttpResponse:
         context: dict[str, Any] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.conf import settings
@@ -89,6 +89,11 @@ class DiscountForm(forms.Form):
         (gettext_lazy("Applies to"), ("scope", "products", "audience", "people")),
         (gettext_lazy("Dates"), ("activates_at", "expires_at")),
     )
+    # The fields that belong to some values of another one. Beside other values they are a contradiction.
+    BELONGS_TO: ClassVar[dict[str, tuple[str, tuple[str, ...]]]] = {
+        "products": ("scope", ("chosen",)),
+        "people": ("audience", ("chosen",)),
+    }
     # The form's names of those fields of a draft that are called differently here.
     FIELDS = {"redemption_type": "often", "automatic": "codes", "prefix": "begins"}
 
@@ -181,6 +186,7 @@ class DiscountForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
+        self.refuse_contradictions()
         keep_unchanged_moments(self, self.get_stored_days())
         if self.errors:
             return cleaned
@@ -190,6 +196,16 @@ class DiscountForm(forms.Form):
             for field, messages in error.message_dict.items():
                 self.add_error(self.get_field_name(field), messages)
         return cleaned
+
+    def refuse_contradictions(self) -> None:
+        """Refuse what was entered for another choice than the one made, instead of ignoring it."""
+        for name, (chooser, values) in self.BELONGS_TO.items():
+            chosen = self.cleaned_data.get(chooser)
+            if chosen is None or chosen in values or not self.cleaned_data.get(name):
+                continue
+            choices = dict(cast("Any", self.fields[chooser]).choices)
+            sentence = _("This doesn’t go with “%(choice)s”. Empty it, or choose otherwise.")
+            self.add_error(name, sentence % {"choice": choices[chosen]})
 
     def validate(self) -> None:
         validate_discount(self.get_draft(), self.get_codes(), access=self.access, now=clock.now())
@@ -222,16 +238,18 @@ class DiscountForm(forms.Form):
         """Return the codes to create; None where the discount already has its own."""
         return None
 
-    def get_groups(self) -> list[tuple[Any, list[forms.BoundField]]]:
-        """Return the headings of the page with their fields."""
+    def get_groups(self) -> list[tuple[Any, list[tuple[forms.BoundField, str]]]]:
+        """Return the headings of the page with their fields, and the choice that each field belongs to."""
         return [(title, list(self._list_fields(names))) for title, names in self.GROUPS]
 
-    def _list_fields(self, names: Sequence[str]) -> Iterator[forms.BoundField]:
+    def _list_fields(self, names: Sequence[str]) -> Iterator[tuple[forms.BoundField, str]]:
         for name in names:
+            chooser, values = self.BELONGS_TO.get(name, ("", ()))
+            belongs_to = f"{chooser}={','.join(values)}" if chooser else ""
             if name in self.fields:
-                yield self[name]
+                yield self[name], belongs_to
             if f"{name}_column" in self.fields and not self[f"{name}_column"].is_hidden:
-                yield self[f"{name}_column"]
+                yield self[f"{name}_column"], belongs_to
 
 
 class ChangeDiscountForm(ConflictFormMixin, DiscountForm):
@@ -254,6 +272,21 @@ class NewDiscountForm(DiscountForm):
         (gettext_lazy("Codes"), ("codes", "code", "count", "begins", "addresses", "often", "max_uses")),
     )
 
+    BELONGS_TO: ClassVar = {
+        **DiscountForm.BELONGS_TO,
+        "code": ("codes", ("one",)),
+        "count": ("codes", ("many",)),
+        "begins": ("codes", ("many", "people")),
+        "addresses": ("codes", ("people",)),
+        "max_uses": ("often", ("limited",)),
+    }
+
+    scope = forms.ChoiceField(
+        label=gettext_lazy("Products"),
+        choices=[("all", gettext_lazy("All products")), ("chosen", gettext_lazy("Only the products chosen here"))],
+        widget=forms.RadioSelect,
+        error_messages={"required": gettext_lazy("Choose which products the discount is for.")},
+    )
     discount_type = forms.ChoiceField(label=gettext_lazy("Type"), choices=DiscountType.choices)
     currency = forms.CharField(
         label=gettext_lazy("Currency"),

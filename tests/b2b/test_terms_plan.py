@@ -286,6 +286,15 @@ class TestWhatIsSaid:
             "No one new gets in until 1 January 2026, when its codes begin to work."
         )
 
+    def test_members_keep_their_seats_until_the_first_day(self) -> None:
+        page = publish_contract(make_source_course(), cap=3)
+        for code in codes_of(page)[:2]:
+            redeem_code(page, code)
+        assert self.plan(page, contract_start=date(2026, 1, 1)).sentences[:2] == (
+            "No one new gets in until 1 January 2026, when its codes begin to work.",
+            "2 members keep their seats and courses.",
+        )
+
     def test_codes_that_people_have_keep_working_beside_single_sign_on(self) -> None:
         page = publish_contract(make_source_course(), cap=4)
         used, handed, other, _free = codes_of(page)

@@ -189,8 +189,17 @@ class TestPublishing:
         old, url = seen(shown), review_url(page)
         manager.post(edit_url(page), form(max_learners="9"))
         answer = manager.post(url, {"seen": old})
-        assert "There is a newer draft." in said(answer)
+        assert "This includes your latest changes." in said(answer)
         assert answer["Location"] == review_url(page) != url
+        assert terms_of(page).max_learners == 4
+
+    def test_a_newer_draft_by_someone_else_names_them(self, manager: Client, page: ContractPage) -> None:
+        shown, url = publish(manager, page, max_learners="6"), review_url(page)
+        written = ContractPage.objects.get(pk=page.pk).get_latest_revision_as_object()
+        written.max_learners = 9
+        written.save_revision(user=make_user("bert@x.example", name="Bert Moser"))
+        answer = manager.post(url, {"seen": seen(shown)})
+        assert "There is a newer draft by Bert Moser." in said(answer)
         assert terms_of(page).max_learners == 4
 
     def test_the_same_revision_saved_over_by_autosave_is_not_the_one_shown(

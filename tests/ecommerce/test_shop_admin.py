@@ -109,6 +109,34 @@ class TestFinance:
         assert "Until 30 June 2090, 23:59 UTC." in text_of(response)
         assert DiscountCode.objects.get().text == "AUTUMN20"
 
+    @pytest.mark.parametrize(
+        ("fields", "sentence"),
+        [
+            ({"scope": "all", "products": "chosen"}, "This doesn’t go with “All products”."),
+            ({"audience": "all", "people": "a@x.example"}, "This doesn’t go with “Everyone”."),
+            ({"codes": "many", "count": "3"}, "This doesn’t go with “Several generated codes”."),
+            ({"codes": "none"}, "This doesn’t go with “No codes: the discount applies automatically”."),
+            ({"count": "3"}, "This doesn’t go with “One code with this text”."),
+            ({"begins": "SPRING"}, "This doesn’t go with “One code with this text”."),
+            ({"addresses": "a@x.example"}, "This doesn’t go with “One code with this text”."),
+            ({"max_uses": "3"}, "This doesn’t go with “Unlimited”."),
+            ({"scope": ""}, "Choose which products the discount is for."),
+        ],
+    )
+    def test_contradictions_are_refused_not_ignored(
+        self, finance: Client, fields: dict[str, Any], sentence: str
+    ) -> None:
+        if "products" in fields:
+            fields = fields | {"products": [make_product().pk, make_product().pk]}
+        response = finance.post(f"{LIST}new/", form(**fields))
+        assert response.status_code == 422
+        assert sentence in text_of(response)
+        assert not Discount.objects.exists()
+
+    def test_nothing_of_whom_it_is_for_is_chosen_beforehand(self, finance: Client) -> None:
+        page = BeautifulSoup(finance.get(f"{LIST}new/").content.decode(), "html.parser")
+        assert page.select("[name=scope][checked]") == []
+
     def test_makes_codes_in_number_and_takes_them_away_as_files(self, finance: Client) -> None:
         page = BeautifulSoup(finance.get(f"{LIST}new/?codes=many").content.decode(), "html.parser")
         assert [each["value"] for each in page.select("[name=codes][checked]")] == ["many"]
@@ -143,8 +171,8 @@ class TestFinance:
             ({"code": ""}, "This field is required"),
             ({"code": "ÄBCDE"}, "at least 4 letters"),
             ({"codes": "many", "count": ""}, "This field is required"),
-            ({"codes": "many", "count": "3", "begins": "-"}, "A prefix has"),
-            ({"codes": "people", "addresses": "nobody"}, "isn’t an e-mail address"),
+            ({"codes": "many", "code": "", "count": "3", "begins": "-"}, "A prefix has"),
+            ({"codes": "people", "code": "", "addresses": "nobody"}, "isn’t an e-mail address"),
             ({"often": "limited"}, "This field is required"),
             ({"scope": "chosen"}, "Choose at least one product"),
             ({"audience": "chosen"}, "Enter at least one e-mail address"),
@@ -178,7 +206,7 @@ class TestFinance:
         assert DiscountCode.objects.get().assigned_email == "jane@x.example"
 
     def test_an_automatic_discount_can_be_made(self, finance: Client) -> None:
-        response = finance.post(f"{LIST}new/", form(codes="none", code="left over"), follow=True)
+        response = finance.post(f"{LIST}new/", form(codes="none", code=""), follow=True)
         assert "It applies automatically." in text_of(response)
         assert Discount.objects.get().automatic
 

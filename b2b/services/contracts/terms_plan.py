@@ -246,6 +246,15 @@ def _describe_days(plan: TermsPlan) -> Iterator[str]:
         yield _("No one new gets in until %(day)s, when its codes begin to work.") % {
             "day": date_format(start, "DATE_FORMAT")
         }
+        if plan.seats.joined:
+            yield say_count(
+                ngettext_lazy(
+                    "%(number)s member keeps their seat and courses.",
+                    "%(number)s members keep their seats and courses.",
+                    "n",
+                ),
+                plan.seats.joined,
+            )
     elif plan.standing is ContractStanding.OPEN and plan.standing_before in (
         ContractStanding.ENDED,
         ContractStanding.NOT_STARTED,

@@ -1,5 +1,4 @@
-// Many products to choose from: a search above the list, and the list only where it is asked for. Without this script
-// the whole list is shown.
+// Many products to choose from: a search above the list. Without this script the whole list is shown.
 for (const list of document.querySelectorAll("div.shop-products")) {
   const rows = [...list.children];
   const search = document.createElement("input");
@@ -35,15 +34,4 @@ for (const list of document.querySelectorAll("div.shop-products")) {
   });
   list.addEventListener("change", show);
   show();
-
-  const wrapper = list.closest("[data-field-wrapper], .w-field__wrapper");
-  const scopes = [...document.querySelectorAll('input[name="scope"]')];
-  const fold = () => {
-    const scope = scopes.find((each) => each.checked) ?? scopes[0];
-    wrapper.hidden = scopes.length > 1 && scope?.value !== "chosen" && !list.querySelector("input:checked");
-  };
-  if (wrapper) {
-    for (const scope of scopes) scope.addEventListener("change", fold);
-    fold();
-  }
 }
