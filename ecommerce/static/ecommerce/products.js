@@ -1,13 +1,16 @@
 // Many products to choose from: a search above the list. Without this script the whole list is shown.
 for (const list of document.querySelectorAll("div.shop-products")) {
   const rows = [...list.children];
+  // Django writes the attributes of such a widget on its inputs.
+  const texts = list.querySelector("input")?.dataset;
+  if (!texts) continue;
   const search = document.createElement("input");
   const status = document.createElement("p");
   search.type = "search";
   search.autocomplete = "off";
   search.className = "shop-search";
-  search.placeholder = list.dataset.search;
-  search.setAttribute("aria-label", list.dataset.search);
+  search.placeholder = texts.search;
+  search.setAttribute("aria-label", texts.search);
   status.className = "shop-search-status";
   status.setAttribute("role", "status");
   list.before(search, status);
@@ -23,7 +26,7 @@ for (const list of document.querySelectorAll("div.shop-products")) {
       shown += stays ? 1 : 0;
     }
     const chosen = list.querySelectorAll("input:checked").length;
-    status.textContent = list.dataset.status
+    status.textContent = texts.status
       .replace("{shown}", shown)
       .replace("{total}", rows.length)
       .replace("{chosen}", chosen);
