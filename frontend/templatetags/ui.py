@@ -120,12 +120,13 @@ def is_code_field(field: BoundField) -> bool:
 
 @register.filter
 def control_kind(field: BoundField) -> str:
-    """The layout of a field: check, choices, select or input."""
+    """The layout of a field: check, choices, select, password or input."""
     kinds = {
         "checkbox": "check",
         "radioselect": "choices",
         "checkboxselectmultiple": "choices",
         "select": "select",
+        "password": "password",
     }
     return kinds.get(field.widget_type, "input")
 

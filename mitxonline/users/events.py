@@ -12,7 +12,8 @@ from mitxonline.coordinator.events import Event
 class AccountMailQueued(Event):
     """An e-mail about an account is to be sent: ``kind`` is one of `users.mails`, its link leads on to ``next_page``.
 
-    ``asked`` and ``provider`` are for the link that connects a provider; ``language`` is the reader's.
+    ``asked`` and ``provider`` are for links; ``language`` is the reader's. ``to`` is the address it goes to,
+    where that isn't the account's.
     """
 
     kind: str
@@ -21,6 +22,7 @@ class AccountMailQueued(Event):
     asked: str = ""
     provider: str = ""
     language: str = ""
+    to: str = ""
 
 
 @dataclass(frozen=True)

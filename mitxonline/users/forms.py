@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, ClassVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar, Protocol
 
 from django import forms
 from django.contrib.auth import authenticate
@@ -76,6 +76,9 @@ class SignInForm(LimitedForm, DjangoAuthenticationForm):
 
     username = EmailField()
     password = PasswordField(label=_("Password"))
+    stay = forms.BooleanField(
+        label=_("Stay signed in"), required=False, initial=True, help_text=_("Uncheck it on a shared computer.")
+    )
     error_messages = {
         "invalid_login": _("That e-mail and password don’t match. Check both, or reset your password."),
         "inactive": _("That e-mail and password don’t match. Check both, or reset your password."),
@@ -159,9 +162,29 @@ class PasswordChangeForm(NewPasswordForm):
     def clean(self) -> dict[str, Any]:
         content = super().clean()
         if old := content.get("old_password"):
+            check_own_password(self, "old_password", old)
+        return content
+
+
+class EmailChangeForm(LimitedForm):
+    """Asks for the password: an open session alone can't take the account away. Wrong ones count as at sign-in."""
+
+    new_email = EmailField()
+    password = PasswordField(label=_("Password"))
+
+    def __init__(self, user: User, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        self.user, self.request = user, request
+        super().__init__(*args, **kwargs)
+        self.fields["new_email"].label = _("New e-mail address")
+
+    def clean(self) -> dict[str, Any]:
+        content = super().clean() or self.cleaned_data
+        if password := content.get("password"):
+            check_own_password(self, "password", password)
+        if not self.errors:
             with self.show_limits():
-                if authenticate(self.request, username=self.user.email, password=old) is None:
-                    self.add_error("old_password", _("This is not your current password."))
+                count_mail(self.request, email=content["new_email"])
+                count_mail(self.request, email=self.user.email)
         return content
 
 
@@ -181,6 +204,22 @@ class AccountForm(forms.ModelForm[User]):
     class Meta:
         model = User
         fields: ClassVar = ["name", "theme", "time_zone"]
+
+
+class AsksForPassword(Protocol):
+    user: User
+    request: HttpRequest
+
+    def show_limits(self) -> AbstractContextManager[None]: ...
+
+    def add_error(self, field: str | None, error: Any) -> None: ...
+
+
+def check_own_password(form: AsksForPassword, field: str, password: str) -> None:
+    """Add an error unless this is the password of the form's user. Wrong ones count like those at sign-in."""
+    with form.show_limits():
+        if authenticate(form.request, username=form.user.email, password=password) is None:
+            form.add_error(field, _("This is not your current password."))
 
 
 def _check_password_rules(form: forms.Form, field: str, person: User) -> None:

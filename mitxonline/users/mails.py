@@ -22,9 +22,12 @@ from mitxonline.users.verification import make_connect_token, make_token
 
 VERIFY, RESET, ALREADY_REGISTERED, NO_PASSWORD = "verify_email", "password_reset", "already_registered", "no_password"
 CONNECT = "connect_sign_in"
+CHANGE_OLD, CHANGE_NEW, EMAIL_CHANGED = "change_email_old", "change_email_new", "email_changed"
 
 
-def queue_account_email(kind: str, *, user: User, next_page: str = "", asked: str = "", provider: str = "") -> None:
+def queue_account_email(
+    kind: str, *, user: User, next_page: str = "", asked: str = "", provider: str = "", to: str = ""
+) -> None:
     """Have the worker send an e-mail after this transaction; its link leads on to ``next_page``.
 
     ``asked`` and ``provider`` are for the link that connects a provider. The request waits in the database, so the page
@@ -37,6 +40,7 @@ def queue_account_email(kind: str, *, user: User, next_page: str = "", asked: st
         asked=asked,
         provider=provider,
         language=get_language() or "",
+        to=to,
     )
     with transaction.atomic():
         publish(event)
@@ -52,7 +56,7 @@ def send_account_email(event: AccountMailQueued) -> None:
         providers = _name_providers(user)
     send_email(
         f"users/emails/{event.kind}",
-        to=[user.email],
+        to=[event.to or user.email],
         context={
             "user": user,
             "link": _link(event.kind, user, event.next_page, event.asked),
@@ -67,6 +71,8 @@ def send_account_email(event: AccountMailQueued) -> None:
 def _link(kind: str, user: User, next_page: str, asked: str) -> str:
     if kind == CONNECT:
         path = reverse("sso_connect_link", args=[make_connect_token(user, asked=asked)])
+    elif kind in (CHANGE_OLD, CHANGE_NEW):
+        path = reverse("email_change_link", args=[asked])
     elif kind == VERIFY:
         path = reverse("verify_email", args=[make_token(user)])
     elif kind == RESET:

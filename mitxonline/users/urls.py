@@ -31,5 +31,7 @@ urlpatterns = [
     path("verify-email/<str:token>/", accounts.VerifyEmailView.as_view(), name="verify_email"),
     path("account/", accounts.AccountView.as_view(), name="account"),
     path("account/password/", accounts.PasswordChangeView.as_view(), name="password_change"),
+    path("account/email/", accounts.EmailChangeView.as_view(), name="email_change"),
+    path("account/email/<str:token>/", accounts.EmailChangeLinkView.as_view(), name="email_change_link"),
     path("account/verify-email/", accounts.send_verification, name="send_verification"),
 ]

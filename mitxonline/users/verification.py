@@ -7,15 +7,17 @@ changes, and using it twice makes no difference.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.core import signing
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel.errors import DomainError
-from mitxonline.users.models import User
+from mitxonline.users.models import EmailChange, User
 
 _SALT = "users.email-verification"
+CHANGE_SALT = "users.email-change"
 CONNECT_SALT = "users.connect-sign-in"
 
 
@@ -38,6 +40,21 @@ def make_token(user: User) -> str:
 def make_connect_token(user: User, *, asked: str) -> str:
     """Return the token of a link that connects a sign-in. `asked` names the request, which one browser remembers."""
     return signing.dumps({"user": user.pk, "email": user.email, "asked": asked}, salt=CONNECT_SALT)
+
+
+def make_change_token(change: EmailChange, *, side: str) -> str:
+    """Return the token of a link that confirms a change of address; `side` is the address it is sent to."""
+    content = {"change": change.pk, "email": change.new_email, "asked": change.asked_at.isoformat(), "side": side}
+    return signing.dumps(content, salt=CHANGE_SALT)
+
+
+def read_change_token(token: str) -> dict[str, Any]:
+    """Return what the token says. Raises LinkUnusable, also after `EMAIL_VERIFICATION_SECONDS`."""
+    try:
+        content: dict[str, Any] = signing.loads(token, salt=CHANGE_SALT, max_age=settings.EMAIL_VERIFICATION_SECONDS)
+    except signing.BadSignature:
+        raise LinkUnusable from None
+    return content
 
 
 def read_token(token: str) -> User:

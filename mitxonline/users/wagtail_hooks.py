@@ -10,6 +10,7 @@ from wagtail import hooks
 from wagtail.admin.views.account import NameEmailSettingsPanel
 
 from mitxonline.users.admin_forms import WagtailNameForm
+from mitxonline.users.email_change import CHANGED as EMAIL_CHANGED
 from mitxonline.users.models import User
 from mitxonline.users.sso.connections import CONNECTED, DISCONNECTED, LINKED
 from mitxonline.users.sso.rights import FOLLOWED
@@ -21,6 +22,7 @@ ACTIONS = (
     (LINKED, _("Link sign-in"), _("Linked an account to a sign-in with the same confirmed address")),
     (CONNECTED, _("Connect sign-in"), _("Connected a sign-in")),
     (DISCONNECTED, _("Disconnect sign-in"), _("Disconnected a sign-in")),
+    (EMAIL_CHANGED, _("Change address"), _("Changed the e-mail address, confirmed at both")),
     (FOLLOWED, _("Follow roles"), _("Rights followed the roles of a sign-in")),
 )
 

@@ -62,6 +62,8 @@ ROWS: tuple[Row, ...] = (
     Row("verify-email/<str:token>/", "rrrrrrrr", "rrrrrrrr"),
     Row("account/", "looooooo", "looooooo"),
     Row("account/password/", "looooooo", "looooooo"),
+    Row("account/email/", "looooooo", "looooooo"),
+    Row("account/email/<str:token>/", "rrrrrrrr", "rrrrrrrr"),
     Row("account/verify-email/", "mmmmmmmm", "lrrrrrrr"),
     Row("cms/reports/page-types-usage/", "llllooro", "llllmmrm"),
     Row("cms/reports/page-types-usage/results/", "llllooro", "llllmmrm"),

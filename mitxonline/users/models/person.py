@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel import clock
@@ -52,6 +53,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         help_text=_("Like “America/New_York”. If empty, times are shown in the zone of the person’s device."),
     )
 
+    sessions_ended = models.PositiveIntegerField(
+        _("times all sessions ended"),
+        default=0,
+        db_default=0,  # web processes of the version before insert people too
+        editable=False,
+    )
+
     objects = UserManager()
 
     EMAIL_FIELD = "email"
@@ -82,6 +90,13 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def _normalize(self) -> None:
         self.email, self.name = normalize_email(self.email), clean_name(self.name)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Tie sessions to `sessions_ended` as well as to the password: counting it up signs every device out."""
+        # 0 gives Django's own hash, so that sessions from before the field go on.
+        value = self.password if not self.sessions_ended else f"{self.password}:{self.sessions_ended}"
+        salt = "django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash"
+        return salted_hmac(salt, value, secret=secret, algorithm="sha256").hexdigest()
 
     def get_full_name(self) -> str:
         return self.name

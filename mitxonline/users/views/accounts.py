@@ -28,9 +28,17 @@ from django.views.generic import FormView, TemplateView, UpdateView, View
 
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import Forbidden, RateLimited
+from mitxonline.kernel.forms import refusals_on
 from mitxonline.users import services
+from mitxonline.users.email_change import (
+    AddressUnchanged,
+    ask_email_change,
+    confirm_email_change,
+    find_email_change,
+)
 from mitxonline.users.forms import (
     AccountForm,
+    EmailChangeForm,
     LimitedForm,
     NewPasswordForm,
     PasswordChangeForm,
@@ -141,7 +149,10 @@ class LoginView(EntranceView):
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
-        return self.sign_in(form.get_user())
+        response = self.sign_in(form.get_user())
+        if not form.cleaned_data["stay"]:
+            self.request.session.set_expiry(0)  # until the browser is closed
+        return response
 
 
 class RegisterView(LocalAccountsMixin, EntranceView):
@@ -258,6 +269,42 @@ class PasswordChangeView(LoginRequiredMixin, LocalAccountsMixin, AccountFormView
         return super().form_valid(form)
 
 
+class EmailChangeView(LoginRequiredMixin, LocalAccountsMixin, AccountFormView):
+    """Ask for another e-mail address. The answer is the same whether or not the new one has an account."""
+
+    form_class = EmailChangeForm
+    template_name = "users/email_change.html"
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"user": _current_user(self.request), "request": self.request}
+
+    def form_valid(self, form: EmailChangeForm) -> HttpResponse:
+        with refusals_on(form, field="new_email", only=AddressUnchanged) as caught:
+            ask_email_change(user=form.user, new_email=form.cleaned_data["new_email"], now=clock.now())
+        if caught.refusal is not None:
+            return self.form_invalid(form)
+        return render(self.request, "users/email_change_mailed.html", account_links(""))
+
+
+@method_decorator(never_cache, name="dispatch")
+class EmailChangeLinkView(TemplateView):
+    """Confirm a change of address by a button. The link is proof enough: it works on any device."""
+
+    template_name = "users/email_change_confirm.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        change, _side = find_email_change(self.kwargs["token"])
+        return super().get_context_data(**kwargs) | {"change": change}
+
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        if confirm_email_change(token=token, now=clock.now()):
+            messages.success(request, _("Your e-mail address has changed. Sign in with the new one."))
+        else:
+            messages.success(request, _("Thank you. Now open the link in the other inbox."))
+        return redirect("account" if request.user.is_authenticated else "login")
+
+
+@method_decorator(never_cache, name="dispatch")
 class AccountView(LoginRequiredMixin, UpdateView[User, AccountForm]):
     form_class = AccountForm
     template_name = "users/account.html"
@@ -290,6 +337,7 @@ def send_verification(request: HttpRequest) -> HttpResponse:
     return redirect("account")
 
 
+@method_decorator(never_cache, name="dispatch")
 class VerifyEmailView(TemplateView):
     """Confirm an address by a button, because mail scanners follow links but press no buttons."""
 

@@ -7,6 +7,7 @@ import "./disclosure.js";
 import "./focus.js";
 import "./forms.js";
 import "./panel.js";
+import "./password.js";
 import "./pick.js";
 import "./print.js";
 import "./search.js";
