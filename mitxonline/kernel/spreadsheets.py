@@ -118,7 +118,7 @@ def format_cell(cell: Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, (int, Decimal)) and not isinstance(cell, bool):
-        return f"{cell:f}"
+        return _number(cell)
     if isinstance(cell, datetime):
         return cell.astimezone(timezone.get_default_timezone()).strftime("%Y-%m-%d %H:%M")
     if isinstance(cell, date):
@@ -128,9 +128,14 @@ def format_cell(cell: Cell) -> str:
 
 def _cell(cell: Cell) -> str:
     if isinstance(cell, (int, Decimal)) and not isinstance(cell, bool):
-        return f"<c><v>{cell:f}</v></c>"
+        return f"<c><v>{_number(cell)}</v></c>"
     text = format_cell(cell)
     return f'<c t="inlineStr"><is><t xml:space="preserve">{_text(text)}</t></is></c>'
+
+
+def _number(number: int | Decimal) -> str:
+    """Write a number without an exponent. A count has no decimals, and an amount those that it is stored with."""
+    return str(number) if isinstance(number, int) else f"{number:f}"
 
 
 def _text(text: str, *, quoted: bool = False) -> str:
