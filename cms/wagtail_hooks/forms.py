@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext
@@ -13,7 +14,7 @@ from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.blocks.base import BlockField
 
 from cms.blocks.requirements import RequirementsBlock
-from courses.models import Course, CourseRun, Topic
+from courses.models import Course, CourseRun, Department, Topic
 from courses.models.keys import course_number, parse_course_key
 from courses.models.run import SOURCE_TAG
 from courses.services.requirements import Group, groups_of, set_requirements
@@ -157,25 +158,43 @@ class ProgramForm(WagtailAdminModelForm):
             set_requirements(program=self.instance, groups=_to_groups(self.cleaned_data["requirements"]))
 
 
-class DepartmentForm(WagtailAdminModelForm):
-    slug = forms.SlugField(
-        label=_("Short name"), help_text=_("Part of addresses. It also chooses the colors of the department’s covers.")
-    )
-
-
-class TopicForm(WagtailAdminModelForm):
-    slug = forms.SlugField(
-        label=_("Short name"), required=False, help_text=_("Part of addresses. Leave empty to use the name.")
-    )
+class ShortNameForm(WagtailAdminModelForm):
+    """Makes the short name from the name where none is typed."""
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
         slug = cleaned.get("slug") or slugify(fold(cleaned.get("name", "")))
+        model = self._meta.model
         if not slug and "slug" not in self.errors:
             self.add_error("slug", _("Write it in the letters a to z, for example “data-analysis”."))
-        elif Topic.objects.filter(slug=slug).exclude(pk=self.instance.pk).exists():
-            self.add_error("slug", _("Another topic has this short name."))
+        elif model.objects.filter(slug=slug).exclude(pk=self.instance.pk).exists():
+            sentence = gettext("Another %(kind)s has this short name.")
+            self.add_error("slug", sentence % {"kind": model._meta.verbose_name})
         return cleaned | {"slug": slug}
+
+
+class DepartmentForm(ShortNameForm):
+    """A new department comes last."""
+
+    slug = forms.SlugField(
+        label=_("Short name"),
+        required=False,
+        help_text=_(
+            "Part of addresses. It also chooses the colors of the department’s covers. Leave empty to use the name."
+        ),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is None:
+            last = Department.objects.aggregate(last=Max("position"))["last"]
+            self.initial["position"] = 0 if last is None else last + 1
+
+
+class TopicForm(ShortNameForm):
+    slug = forms.SlugField(
+        label=_("Short name"), required=False, help_text=_("Part of addresses. Leave empty to use the name.")
+    )
 
 
 def _to_raw_data(groups: list[Group]) -> list[dict[str, Any]]:

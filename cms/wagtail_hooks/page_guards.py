@@ -22,11 +22,11 @@ from cms.models.forms import only_pages
 def keep_copies_drafts(request: HttpRequest, page: Page, new_page: Page) -> None:
     """Unpublish copies that have no course or program: their addresses would answer 404."""
     for model in only_pages():
-        copies = model.objects.descendant_of(new_page, inclusive=True).live()
-        for copy in copies.filter(**{model.subject_field: None}):
+        copies = model.objects.descendant_of(new_page, inclusive=True).filter(**{model.subject_field: None})
+        for copy in copies.live():
             copy.unpublish(user=request.user)
-            sentence = _("The copy of “%(title)s” stays a draft until you choose what it is about.")
-            messages.warning(request, sentence % {"title": copy.title})
+        if request.POST.get("publish_copies") and copies.exists():
+            messages.warning(request, _("Copies stay drafts until you choose their course or program."))
 
 
 @hooks.register("before_move_page")
