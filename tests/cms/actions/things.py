@@ -146,8 +146,8 @@ THINGS = (
     Thing(
         Redirect,
         "wagtailredirects",
-        lambda: Redirect.objects.create(old_path=f"/old-{_number()}", redirect_link="/new/"),
-        lambda: {"old_path": f"/before-{_number()}/", "redirect_link": "/after/", "is_permanent": "on"},
+        lambda: Redirect.objects.create(old_path=f"/old-{_number()}", redirect_link="https://new.example/"),
+        lambda: {"old_path": f"/before-{_number()}/", "redirect_link": "https://after.example/", "is_permanent": "on"},
         INDEX,
     ),
     Thing(
@@ -213,7 +213,8 @@ def thing_create_with_nothing(walker: Walker, thing: Thing) -> bool:
     before = _there(thing)
     form = walker.form(thing.url("add"))
     if form is not None:
-        walker.send(thing.url("add"), fill(form, **dict.fromkeys(thing.fields(), "")))
+        empty = {name: "0" if name.endswith("-count") else "" for name in thing.fields()}
+        walker.send(thing.url("add"), fill(form, **empty))
     assert _there(thing) == before
     return False
 

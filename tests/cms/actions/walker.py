@@ -144,13 +144,13 @@ def form_of(content: str) -> QueryDict | None:
 
 def _sentences(content: str, status: int) -> list[str]:
     soup = BeautifulSoup(content, "html.parser")
-    found = [_text(each) for each in soup.select(SENTENCES)]
+    found = [text for text in map(_text, soup.select(SENTENCES)) if text]
     if status >= 400 and (heading := soup.find("h1")) is not None:
         found.append(_text(heading))
-    if not found and not soup.select("main form[method=post], [role=main] form"):
-        # A page to confirm something that offers nothing to confirm says why above its lists.
-        found = [_text(each) for each in soup.select("main p")]
-    return [each for each in found if each]
+    if not found:
+        # A page to confirm something says above its lists what the person may not do.
+        found = [each for each in map(_text, soup.select("p")) if "permission" in each]
+    return found
 
 
 def _text(element: Tag) -> str:
