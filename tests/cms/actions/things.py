@@ -21,7 +21,7 @@ from wagtail.models import Collection, Page, Site
 from wagtail.snippets.models import get_snippet_models
 
 from cms.models import Instructor
-from courses.models import Course, CourseRun, Department, Program
+from courses.models import Course, CourseRun, Department, Program, Topic
 from ecommerce.models import Product
 from mitxonline.users.models import User
 from tests.cms.actions.walker import Walker, fill
@@ -98,6 +98,10 @@ SNIPPETS: dict[type[Model], tuple[Callable[[], Model], Fields]] = {
     Department: (
         lambda: make_course(department=make_department(f"Department {_number()}")).department,
         lambda: {"name": f"New {_number()}", "slug": f"new-{_number()}", "position": "1"},
+    ),
+    Topic: (
+        lambda: Topic.objects.create(name=f"Topic {_number()}", slug=f"topic-{_number()}"),
+        lambda: {"name": f"New topic {_number()}"},
     ),
     Product: (
         make_product,
