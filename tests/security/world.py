@@ -127,6 +127,8 @@ def make_world() -> World:
         "courseware": str(run.courseware_id),
         "seat": str(seat.pk),
         "course": str(run.course_run.course_id),
+        "department": str(run.course_run.course.department_id),
+        "product": str(order.lines.get().product_id),
         "public_run": str(order.lines.get().product.course_run_id),
         "member": str(seat.user_id),
         "asked": str(asked.pk),
