@@ -120,17 +120,18 @@ def describe_programs(
 def find_list_prices(course_ids: Collection[int], *, now: datetime) -> dict[tuple[int, str], Money]:
     """Return what each course costs on its own, by course and currency: the lowest price among its starts on sale.
 
-    A course without such a start counts at the lowest price it was last sold at.
+    A course without such a start counts at the lowest price it was last sold at. One that has a start for nothing costs
+    nothing and isn't among them.
     """
     on_offer = CourseRun.objects.not_over(now).filter(pk=OuterRef("course_run"))
-    sold = Product.objects.public().filter(course_run__in=CourseRun.objects.filter(course__in=course_ids), price__gt=0)
+    sold = Product.objects.public().filter(course_run__in=CourseRun.objects.filter(course__in=course_ids))
     sold = sold.exclude(course_run__run_tag=SOURCE_TAG).select_related("course_run")
     prices: dict[tuple[int, str], Money] = {}
     ordered = sold.annotate(is_on_offer=Exists(on_offer)).order_by("-is_on_offer", "-mode", "price", "pk")
     for product in ordered:
         if product.course_run is not None:
             prices.setdefault((product.course_run.course_id, product.currency), product.money)
-    return prices
+    return {course: price for course, price in prices.items() if not price.is_zero}
 
 
 def start_text(run: CourseRun) -> str:

@@ -368,6 +368,14 @@ def test_auditing_deducts_nothing(world: World) -> None:
     assert world.put().lines[0].due.amount == 690
 
 
+def test_a_course_with_a_start_for_nothing_deducts_nothing(world: World) -> None:
+    """Else who took that start for nothing would get the program for less."""
+    Product.objects.filter(course_run=world.any_time).update(price=0)
+    world.has(world.any_time)
+    world.has(world.only_c)
+    assert world.put().lines[0].deduction.amount == 100
+
+
 def test_prices_in_another_currency_deduct_nothing(world: World, settings: Any) -> None:
     settings.CURRENCIES = ["USD", "EUR"]
     Product.objects.filter(course_run__course=world.a).update(currency="EUR")
