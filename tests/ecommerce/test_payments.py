@@ -42,6 +42,8 @@ from tests.factories import (
     make_contract_run,
     make_discount,
     make_product,
+    make_program_product,
+    make_run,
     make_user,
 )
 from tests.support.stripe import StripeServer
@@ -239,6 +241,27 @@ def test_a_changed_cart_ends_the_page_of_the_order_it_replaces(stripe_api: Strip
     assert states(first) == [AttemptState.EXPIRED]
     assert stripe_api.sessions[latest_attempt(first).session_id]["status"] == "expired"
     assert states(second) == [AttemptState.STARTED]
+
+
+@pytest.mark.parametrize("is_paid", [False, True])
+def test_the_page_of_a_course_ends_where_its_program_replaces_it(
+    stripe_api: StripeServer, learner: User, *, is_paid: bool
+) -> None:
+    """The two are different products: with both pages open, the course could be paid twice."""
+    owner = BasketOwner(user_id=learner.pk)
+    run, other_run = make_run(), make_run()
+    course = make_product(run)
+    add_products(owner=owner, product_ids=[course.pk], now=NOON)
+    first = check_out(learner, now=NOON).order
+    if is_paid:
+        stripe_api.pay(latest_attempt(first).session_id)
+    remove_product(owner=owner, product_id=course.pk, now=NOON)
+    add_products(owner=owner, product_ids=[make_program_product(run.course, other_run.course).pk], now=NOON)
+    begun = check_out(learner, now=NOON)
+    assert (begun.order == first, begun.pay_url is None) == (is_paid, is_paid)
+    assert states(first) == [AttemptState.PAID if is_paid else AttemptState.EXPIRED]
+    open_pages = [each for each in stripe_api.sessions.values() if each["status"] == "open"]
+    assert len(open_pages) == (0 if is_paid else 1)
 
 
 def test_an_order_that_was_paid_when_it_was_to_be_replaced_counts(stripe_api: StripeServer, learner: User) -> None:

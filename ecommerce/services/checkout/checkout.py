@@ -7,7 +7,7 @@ The gateway is called after the order is committed, outside any transaction.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,7 +30,7 @@ from ecommerce.errors.checkout import (
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.gateways.registry import default_gateway
 from ecommerce.models import Basket, Order, OrderLine, OrderLineCourse, PaymentAttempt
-from ecommerce.ownership import has_money
+from ecommerce.ownership import find_line_runs, has_money
 from ecommerce.rules import (
     Purchase,
     PurchaseLine,
@@ -219,10 +219,8 @@ def _end_superseded_pages(order: Order, *, now: datetime) -> Order | None:
     """
     closing = PaymentAttempt.objects.filter(
         order__purchaser_id=order.purchaser_id, state=AttemptState.CLOSING, expires_at__gt=now - SESSION_GRACE
-    )
-    # Pages of this order itself are among them.
-    superseded = closing.filter(order__lines__product__order_lines__order=order).distinct().order_by("pk")
-    for attempt in superseded:
+    ).order_by("pk")
+    for attempt in _find_pages_for_same(order, closing):
         try:
             other = end_session(attempt_id=attempt.pk, now=now)
         except PaymentFailed as failure:
@@ -230,6 +228,24 @@ def _end_superseded_pages(order: Order, *, now: datetime) -> Order | None:
         if other.is_fulfilled or other.state == OrderState.REVIEW or is_being_paid(other):
             return other
     return None
+
+
+def _find_pages_for_same(order: Order, attempts: Iterable[PaymentAttempt]) -> list[PaymentAttempt]:
+    """Return those of a buyer's attempts that pay for a product or a course of this order; its own are among them.
+
+    A contract's product counts only as itself, because its seat gives more than the course.
+    """
+    attempts = list(attempts)
+    if not attempts:
+        return []
+    ids = {order.pk, *(attempt.order_id for attempt in attempts)}
+    lines = list(OrderLine.objects.filter(order__in=ids).select_related("product__course_run", "order"))
+    runs = find_line_runs(lines)
+    sold: dict[int, set[tuple[str, int]]] = {order_id: set() for order_id in ids}
+    for line in lines:
+        courses = () if line.requires_code else runs[line.pk]
+        sold[line.order_id].update((("product", line.product_id), *(("course", course) for course in courses)))
+    return [attempt for attempt in attempts if sold[attempt.order_id] & sold[order.pk]]
 
 
 def _close_if_superseded(order: Order, other: Order, *, now: datetime) -> None:
