@@ -22,7 +22,8 @@ from ecommerce.errors.refunds import (
     RefundTooMuch,
 )
 from ecommerce.gateways.registry import gateways
-from ecommerce.models import Order, OrderLine, PaymentAttempt
+from ecommerce.models import Order, OrderLine, OrderLineCourse, PaymentAttempt
+from ecommerce.ownership import find_deliverable_lines, find_line_runs
 from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next_to_refund
 from mitxonline.kernel.fingerprint import fingerprint
 from mitxonline.kernel.money import Money, spread
@@ -93,6 +94,36 @@ def plan_refund(*, order_id: int, choice: RefundChoice) -> RefundPlan:
     if order is None:
         raise OrderUnknown
     return plan_order_refund(order, choice)
+
+
+@dataclass(frozen=True, slots=True)
+class LoweredProgram:
+    """A program that its buyer got, or is paying for, at a lower price because they had a course."""
+
+    number: str
+    title: str
+    course: str
+    amount: Money
+
+
+def find_lowered_programs(order: Order) -> list[LoweredProgram]:
+    """Return the programs that this order's buyer got for less because of courses that this order gives.
+
+    Who gives such a course back has paid less for it all than the program costs.
+    """
+    runs = find_line_runs(find_deliverable_lines(order.pk))
+    rows = OrderLineCourse.objects.filter(
+        course__in={course_id for each in runs.values() for course_id in each},
+        deducted__gt=0,
+        line__in=OrderLine.objects.standing(),
+        line__order__purchaser=order.purchaser_id,
+        line__order__state__in=(OrderState.PENDING, *REFUNDABLE_STATES),
+    )
+    rows = rows.exclude(line__order=order).select_related("line__order").order_by("pk")
+    return [
+        LoweredProgram(row.line.order.number, row.line.title, row.title, Money(row.deducted, row.line.currency))
+        for row in rows
+    ]
 
 
 def find_free_lines(order: Order, line_ids: tuple[int, ...] | None) -> list[OrderLine]:

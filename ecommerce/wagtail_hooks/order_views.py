@@ -19,7 +19,7 @@ from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.models import Order, Refund
 from ecommerce.selectors.order_desk import OrderAtDesk, order_at_desk
-from ecommerce.selectors.refund_plan import RefundChoice, plan_refund
+from ecommerce.selectors.refund_plan import RefundChoice, find_lowered_programs, plan_refund
 from ecommerce.services.checkout import review
 from ecommerce.services.orders.notes import add_note
 from ecommerce.services.refunds import refunds
@@ -112,6 +112,9 @@ class RefundView(OrderMixin, StaffFormPage):
 
     def get_initial(self) -> dict[str, Any]:
         return OrderRefundForm.initial_for(self.desk)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(lowered=find_lowered_programs(self.desk.order), **kwargs)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.desk.can_refund:

@@ -14,15 +14,19 @@ from wagtail.models import ModelLogEntry
 from courses.models import Enrollment
 from ecommerce.enums import EnrollmentAfter, OrderState, RefundRequestState, RefundState
 from ecommerce.models import Refund, RefundRequest
+from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.order_desk import order_at_desk
 from ecommerce.selectors.refund_plan import RefundChoice
+from ecommerce.services.baskets.baskets import add_products
+from ecommerce.services.checkout.checkout import begin_checkout
+from ecommerce.services.orders.fulfillment import fulfill_order
 from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 from tests.ecommerce.desk import EVERYTHING, desk_url, make_dispute, make_second_payment, read_order_page, submit_refund
 from tests.ecommerce.tills import Till, install_till
-from tests.factories import NOON, make_product, make_user
+from tests.factories import NOON, make_product, make_program_product, make_run, make_user
 from tests.factories.orders import make_paid_order
 from tests.support.counting import queries
 from tests.support.reading import form_data, read
@@ -133,6 +137,31 @@ def test_a_refund_asks_twice_and_then_is_done_once(desk: Client, finance: User) 
     assert not Enrollment.objects.active().exists()
     entry = ModelLogEntry.objects.get(action="ecommerce.refund.record")
     assert (entry.user, entry.data["reason"]) == (finance, "phone call")
+
+
+def test_a_refund_names_the_program_that_its_course_made_cheaper(desk: Client) -> None:
+    """Else who buys a course, then its program for less, and gives the course back, has the rest for little."""
+    run, other_run, elsewhere = make_run(), make_run(), make_run()
+    order = make_paid_order(make_product(run), make_product(elsewhere, price="149.00"))
+    program = make_program_product(run.course, other_run.course, sku="P1", price="300")
+    owner = BasketOwner(user_id=order.purchaser_id)
+    add_products(owner=owner, product_ids=[program.pk], now=NOON)
+    bought = begin_checkout(owner=owner, user_id=order.purchaser_id, now=NOON).order
+    assert bought.total == 51
+    sentence = f"Order {bought.number} sold “Program P1” for $249.00 less because the buyer had “{run.course.title}”."
+    for state in ("pending", "fulfilled"):
+        assert bought.state == state
+        form = read(desk.get(desk_url(order, "refund/")))
+        asked = desk.post(desk_url(order, "refund/"), {**form_data(form), **EVERYTHING, "reason": "phone call"})
+        assert sentence in form.text
+        assert sentence in read(asked).text
+        if state == "pending":
+            bought = fulfill_order(order_id=bought.pk, now=NOON)
+    course = order.lines.order_by("pk")[0].product
+    other = make_paid_order(course)
+    assert "less because" not in read(desk.get(desk_url(other, "refund/"))).text
+    bought.lines.update(refunded=51)
+    assert "less because" not in read(desk.get(desk_url(order, "refund/"))).text
 
 
 def test_going_back_keeps_the_entered_refund(desk: Client) -> None:
