@@ -166,7 +166,7 @@ class PasswordChangeForm(NewPasswordForm):
         return content
 
 
-class EmailChangeForm(LimitedForm):
+class AddressChangeForm(LimitedForm):
     """Asks for the password: an open session alone can't take the account away. Wrong ones count as at sign-in."""
 
     new_email = EmailField()

@@ -38,7 +38,7 @@ from mitxonline.users.email_change import (
 )
 from mitxonline.users.forms import (
     AccountForm,
-    EmailChangeForm,
+    AddressChangeForm,
     LimitedForm,
     NewPasswordForm,
     PasswordChangeForm,
@@ -272,13 +272,13 @@ class PasswordChangeView(LoginRequiredMixin, LocalAccountsMixin, AccountFormView
 class EmailChangeView(LoginRequiredMixin, LocalAccountsMixin, AccountFormView):
     """Ask for another e-mail address. The answer is the same whether or not the new one has an account."""
 
-    form_class = EmailChangeForm
+    form_class = AddressChangeForm
     template_name = "users/email_change.html"
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"user": _current_user(self.request), "request": self.request}
 
-    def form_valid(self, form: EmailChangeForm) -> HttpResponse:
+    def form_valid(self, form: AddressChangeForm) -> HttpResponse:
         with refusals_on(form, field="new_email", only=AddressUnchanged) as caught:
             ask_email_change(user=form.user, new_email=form.cleaned_data["new_email"], now=clock.now())
         if caught.refusal is not None:
