@@ -13,7 +13,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 
 from b2b.enums import MailState
-from b2b.errors.handouts import MailServerAway
+from b2b.errors.handouts import MailServerAway, NobodyToGiveTo
 from b2b.models import ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
 from b2b.services.handouts import mails
 from b2b.services.handouts.assign import (
@@ -131,8 +131,11 @@ class TestTheMail:
 
     def test_names_contain_no_clickable_address(self, run: ContractRun) -> None:
         people = [Recipient(INES, "Win at https://evil.example")]
-        hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people), by_id=None, now=NOON)
-        send_mails(mail_ids())
+        with pytest.raises(NobodyToGiveTo):
+            hand_out(HandOutRequest(contract_run_id=run.pk, recipients=people), by_id=None, now=NOON)
+        queued = given(run)
+        HandOut.objects.update(name="Win at https://evil.example")  # from before names were checked
+        send_mails(queued)
         assert "evil" not in mail.outbox[0].body
 
     def test_staff_stay_behind_the_sites_own_address(self, run: ContractRun) -> None:
