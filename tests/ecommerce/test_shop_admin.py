@@ -150,9 +150,9 @@ class TestFinance:
         assert lines[1].endswith(",Autumn,Once,1,0,,Used up")
         workbook: Any = finance.get(f"{LIST}{discount.pk}/?export=xlsx")
         sheet = load_workbook(BytesIO(b"".join(workbook.streaming_content)))
-        workbook.close()
         assert len(list(sheet.active.rows)) == 4
         assert ModelLogEntry.objects.filter(action="ecommerce.discount.export").count() == 2
+        workbook.close()  # it closes the connection too
 
     def test_the_list_can_be_exported_without_formulas(self, finance: Client) -> None:
         make_discount(name="=1+1", amount="10")
