@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import BadRequest, ValidationError
 from django.utils.translation import gettext_lazy as _
 from wagtail import blocks
 from wagtail.snippets.blocks import SnippetChooserBlock
@@ -46,6 +46,12 @@ class RequirementsBlock(blocks.StreamBlock):
     class Meta:
         required = False
         max_num = 12
+
+    def value_from_datadict(self, data: Any, files: Any, prefix: str) -> Any:
+        # A form that was sent before it was loaded must neither crash nor take the requirements away.
+        if f"{prefix}-count" not in data:
+            raise BadRequest("The form came without its requirements")
+        return super().value_from_datadict(data, files, prefix)
 
     def clean(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         cleaned = super().clean(value, *args, **kwargs)
