@@ -44,12 +44,18 @@ class NoteForm(forms.Form):
 
 
 class UndoForm(ReasonForm):
-    """Which free lines are undone, and why. With one line there is nothing to choose."""
+    """Which free lines are undone, and why. With one line there is nothing to choose.
+
+    The one line is named all the same: a form posted again must not undo what was left by the first time.
+    """
 
     lines = forms.MultipleChoiceField(
         label=_("Courses"),
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": _("Choose at least one course.")},
+        error_messages={
+            "required": _("Choose at least one course."),
+            "invalid_choice": _("What can be undone has changed. Check the order again."),
+        },
     )
     field_order = ("lines", "reason")
 
@@ -58,7 +64,15 @@ class UndoForm(ReasonForm):
         lines = [(str(each.line.pk), each.line.title) for each in desk.free_lines]
         cast("forms.ChoiceField", self.fields["lines"]).choices = lines
         if len(lines) < 2:
-            del self.fields["lines"]
+            self.fields["lines"].widget = forms.MultipleHiddenInput()
+            self.fields["lines"].initial = [key for key, _title in lines]
+
+    def clean(self) -> dict[str, Any]:
+        """Say about the form what its hidden field can't show."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.fields["lines"].widget.is_hidden and "lines" in self.errors:
+            self.add_error(None, self.errors.pop("lines"))
+        return cleaned
 
 
 class OrderRefundForm(ReasonForm):

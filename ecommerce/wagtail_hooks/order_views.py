@@ -271,10 +271,8 @@ class UndoView(DecisionView):
         ]
 
     def perform(self, form: UndoForm) -> str:
-        line_ids = form.cleaned_data.get("lines") or [each.line.pk for each in self.desk.free_lines]
-        choice = RefundChoice(
-            reason=form.cleaned_data["reason"], frees_codes=True, line_ids=tuple(int(line_id) for line_id in line_ids)
-        )
+        line_ids = tuple(int(line_id) for line_id in form.cleaned_data["lines"])
+        choice = RefundChoice(reason=form.cleaned_data["reason"], frees_codes=True, line_ids=line_ids)
         refunds.undo_free_order(order_id=self.desk.order.pk, choice=choice, now=clock.now(), by_id=self.request.user.pk)
         return _("Undone. The codes can be used again.")
 

@@ -122,6 +122,22 @@ def test_the_desk_undoes_it_and_says_so_to_the_buyer(desk: Client, mailoutbox: l
     assert "went back" not in receipt
 
 
+def test_a_form_sent_twice_or_late_undoes_only_what_was_ticked(desk: Client) -> None:
+    order, _code = free_order()
+    first, second = order.lines.all()
+    form = form_data(read(desk.get(desk_url(order, "undo/"))))
+    ticked = {**form, "lines": [str(first.pk)], "reason": ["asked by phone"]}
+    assert desk.post(desk_url(order, "undo/"), ticked).status_code == 302
+    again = desk.post(desk_url(order, "undo/"), ticked)
+    assert again.status_code == 422
+    assert "What can be undone has changed" in read(again).text
+    assert (fresh(order).state, runs_of(order)) == (OrderState.PARTIALLY_REFUNDED, {second.product.course_run_id})
+    last = form_data(read(desk.get(desk_url(order, "undo/"))))
+    assert last["lines"] == [str(second.pk)]
+    assert desk.post(desk_url(order, "undo/"), {**last, "reason": ["asked by phone"]}).status_code == 302
+    assert (fresh(order).state, runs_of(order)) == (OrderState.REFUNDED, set())
+
+
 def test_the_command_undoes_it_and_again_does_nothing() -> None:
     order, code = free_order()
 
