@@ -18,7 +18,10 @@ ORDERS_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class OrderFileRow:
-    """One line of an order. Amounts are in the order's currency and have its decimals."""
+    """One line of an order. Amounts are in the order's currency and have its decimals.
+
+    `paid` is the line's part of what arrived, and None if that was in another currency.
+    """
 
     number: str
     state: str
@@ -36,7 +39,7 @@ class OrderFileRow:
     discount: Decimal
     price: Decimal
     tax: Decimal | None
-    paid: Decimal
+    paid: Decimal | None
     refunded: Decimal
     currency: str
     gateway: str
@@ -51,8 +54,9 @@ def order_file_rows(orders: QuerySet[Order]) -> Iterator[OrderFileRow]:
     for order in found.iterator(chunk_size=ORDERS_AT_ONCE):
         lines = sorted(order.lines.all(), key=lambda line: line.pk)
         payment = _payment_of(order)
+        paid = _divide_payment(lines, payment)
         for line, tax in zip(lines, _divide_tax(order, lines), strict=True):
-            yield _row(order, line, payment, tax)
+            yield _row(order, line, payment, tax=tax, paid=paid[line.pk])
 
 
 def _payment_of(order: Order) -> PaymentAttempt | None:
@@ -70,11 +74,25 @@ def _divide_tax(order: Order, lines: list[OrderLine]) -> list[Decimal | None]:
     return [parts[line.pk].amount for line in lines]
 
 
-def _row(order: Order, line: OrderLine, payment: PaymentAttempt | None, tax: Decimal | None) -> OrderFileRow:
+def _divide_payment(lines: list[OrderLine], payment: PaymentAttempt | None) -> dict[int, Decimal | None]:
+    """What arrived for each line, in proportion to the prices; what is more than the prices is with the first line."""
+    if payment is None or payment.state != AttemptState.PAID or not lines:
+        return {line.pk: line.money.zero.amount for line in lines}
+    arrived = payment.paid_money
+    if arrived.currency != lines[0].currency:
+        return dict.fromkeys((line.pk for line in lines), None)
+    parts = spread(arrived, {line.pk: line.money for line in lines})
+    beyond = arrived - sum(parts.values(), arrived.zero)
+    parts[lines[0].pk] += beyond
+    return {key: part.amount for key, part in parts.items()}
+
+
+def _row(
+    order: Order, line: OrderLine, payment: PaymentAttempt | None, *, tax: Decimal | None, paid: Decimal | None
+) -> OrderFileRow:
     def amount(value: Decimal) -> Decimal:
         return Money(value, line.currency).amount
 
-    is_paid = payment is not None and payment.state == AttemptState.PAID
     return OrderFileRow(
         number=order.number,
         state=str(OrderState(order.state).label),
@@ -92,7 +110,7 @@ def _row(order: Order, line: OrderLine, payment: PaymentAttempt | None, tax: Dec
         discount=amount(line.discount_amount),
         price=amount(line.due),
         tax=tax,
-        paid=amount(line.due if is_paid else Decimal(0)),
+        paid=paid,
         refunded=amount(line.refunded),
         currency=line.currency,
         gateway=payment.gateway if payment is not None else "",

@@ -155,6 +155,23 @@ def test_the_file_of_orders_has_a_row_for_each_line(desk: Client) -> None:
     assert next(row for row in rows if row["Number"] == free.number)["Tax included"] == ""
 
 
+@pytest.mark.parametrize(
+    ("amount", "currency", "paid"),
+    [
+        ("65", "USD", ["43.33", "21.67"]),
+        ("150", "USD", ["100.00", "50.00"]),
+        ("170.50", "USD", ["120.50", "50.00"]),
+        ("130", "EUR", ["", ""]),
+    ],
+)
+def test_the_file_says_what_arrived_and_not_what_was_asked(
+    desk: Client, amount: str, currency: str, paid: list[str]
+) -> None:
+    order = make_paid_order(make_product(price="100"), make_product(price="50"))
+    order.attempts.update(paid_amount=Decimal(amount), paid_currency=currency)
+    assert [row["Paid"] for row in export(desk, "/cms/orders/")] == paid
+
+
 @pytest.mark.parametrize("size", [1, 4])
 def test_a_file_costs_the_same_for_any_number_of_lines(desk: Client, size: int, django_assert_num_queries: Any) -> None:
     for _each in range(size):
@@ -177,7 +194,7 @@ def test_control_characters_break_no_workbook(desk: Client) -> None:
     sheet = load_workbook(io.BytesIO(b"".join(answer.streaming_content))).active  # type: ignore[attr-defined]
     answer.close()
     head, row = ([cell.value for cell in line] for line in sheet.iter_rows())
-    assert row[head.index("Buyer")] == "AdaLovelace"
+    assert row[head.index("Buyer")] == "Ada Love lace"
     assert row[head.index("Price")] == 1249.5
 
 
