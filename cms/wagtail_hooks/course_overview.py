@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -122,10 +123,8 @@ def add_page(request: HttpRequest, course: Course) -> CourseSection:
         edit_url = reverse("wagtailadmin_pages:edit", args=[page.pk]) if can_edit else ""
         seen = SectionCell(page.url or "", page.url or "") if page.live else SectionCell("–")
         changed = format_moment(page.latest_revision_created_at)
-        tone = "good" if page.live else "quiet"
-        rows = (
-            (SectionCell(page.title, edit_url), SectionCell(page.status_string, tone=tone), seen, SectionCell(changed)),
-        )
+        state = SectionCell(capfirst(page.status_string), tone="good" if page.live else "quiet")
+        rows = ((SectionCell(page.title, edit_url), state, seen, SectionCell(changed)),)
     else:
         index = CourseIndexPage.objects.first()
         if index is not None and index.permissions_for_user(request.user).can_add_subpage():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -25,6 +25,8 @@ DATES = (
     "upgrade_deadline",
     "certificate_available_date",
 )
+# Earlier years are typing errors; the first ones have no moment in some zones.
+EARLIEST_YEAR = 1970
 # The copy's own. It isn't live before someone has looked at it.
 OWN = frozenset({"id", "courseware_id", "run_tag", "live", "lms_state", "source_run", "created_at", "updated_at"})
 
@@ -47,6 +49,16 @@ def moves_of(run: CourseRun, *, start: date) -> list[ShiftedDate]:
         for name in DATES
         if (before := getattr(run, name)) is not None
     ]
+
+
+def can_begin(run: CourseRun, start: date) -> bool:
+    """Whether all dates of a copy that begins on this day are within the calendar."""
+    try:
+        moves_of(run, start=start)
+        clock.start_of_day(start).astimezone(UTC)
+    except (OverflowError, ValueError):
+        return False
+    return start.year >= EARLIEST_YEAR
 
 
 def key_of_copy(run: CourseRun, tag: str) -> str:

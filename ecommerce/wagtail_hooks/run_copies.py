@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -18,7 +19,7 @@ from wagtail.admin.widgets import AdminDateInput
 from courses.models import CourseRun
 from courses.models.keys import parse_course_key
 from courses.models.run import SOURCE_TAG
-from courses.services.copies import key_of_copy, moves_of
+from courses.services.copies import can_begin, key_of_copy, moves_of
 from ecommerce.models import Product
 from ecommerce.services.catalog.copies import copy_run_with_prices
 from mitxonline.kernel import clock
@@ -73,6 +74,12 @@ class RunCopyForm(forms.Form):
         if CourseRun.all_objects.filter(courseware_id=key).exists():
             raise forms.ValidationError(_("There is a run with the key %(key)s already.") % {"key": key})
         return tag
+
+    def clean_start(self) -> date:
+        start: date = self.cleaned_data["start"]
+        if not can_begin(self.run, start):
+            raise forms.ValidationError(_("The dates would leave the calendar. Check the year."))
+        return start
 
     @property
     def copies_prices(self) -> bool:

@@ -142,6 +142,8 @@ class TestCopies:
             ("", "2027-02-01", "Enter a tag"),
             ("2027W05", "", "Choose the day"),
             ("2027W05", "31/31/2027", "valid date"),
+            ("2027W05", "9999-12-31", "Check the year"),
+            ("2027W05", "0001-01-01", "Check the year"),
         ],
     )
     def test_bad_input_gets_a_sentence_and_copies_nothing(
