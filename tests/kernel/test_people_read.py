@@ -57,6 +57,8 @@ def read_file(text: str, **answers: str) -> PeopleList:
         ("mailto:jane@x.example?subject=Hello", NAMELESS),
         ("MAILTO:jane@x.example", NAMELESS),
         ("E-mail: jane@x.example", NAMELESS),
+        ("To: jane@x.example", NAMELESS),
+        ("Cc: Jane Doe <jane@x.example>", JANE),
         ("jane@x.example.", NAMELESS),
         ("jane@x.example;", NAMELESS),
         ("(jane@x.example),", NAMELESS),

@@ -21,6 +21,8 @@ SEPARATORS = ",;\t"
 
 _MARKER = re.compile(r"\A\s*(?:[-*•·–—]|\d{1,4}[.)])\s+")
 _LABEL = re.compile(r"\A(?:mailto|smtp|e-?mail)\s*:\s*", re.IGNORECASE)
+# What stands before the recipients of a mail that was copied as a whole.
+_RECIPIENTS = re.compile(r"\A\s*(?:to|cc|bcc|an|à)\s*:\s*", re.IGNORECASE)
 _LEADING, _TRAILING = "<>()[]{}\"'`“”„‘’‚«»", "<>()[]{}\"'`“”„‘’«».,;:!?"
 _AROUND_NAMES = " \t,;:\"'`“”„‘’«»()[]-–—|"
 
@@ -76,7 +78,7 @@ def clean_address(text: str) -> str:
 
 def read_line(line: str, *, number: int | None = None) -> list[ListedPerson]:
     """Read “Name, address”, “Name <address>” or addresses alone, any number of them."""
-    line = _MARKER.sub("", clean_text(line))
+    line = _RECIPIENTS.sub("", _MARKER.sub("", clean_text(line)))
     if mailboxes := _find_mailboxes(line):
         return _read_mailboxes(line, mailboxes, number)
     if "\t" not in line and ";" in line:
