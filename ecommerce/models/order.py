@@ -309,6 +309,19 @@ class OrderLine(models.Model):
     def money(self) -> Money:
         return Money(self.due, self.currency)
 
+    @property
+    def discount_note(self) -> str:
+        """What came off and why, as receipts show it; a contract's line doesn't name its discount."""
+        label = "" if self.requires_code else self.discount_label
+        if not self.deducted:
+            return label
+        owned = str(_("courses you already had"))
+        discount = self.discount_amount - self.deducted
+        if not discount:
+            return owned
+        deducted, discounted = Money(self.deducted, self.currency), Money(discount, self.currency)
+        return f"{owned} −{deducted.formatted()}, {label} −{discounted.formatted()}"
+
 
 class OrderLineCourse(models.Model):
     """A course of a program that was bought: the start its buyer gets, or what came off because they had the course.

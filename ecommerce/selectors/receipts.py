@@ -295,7 +295,7 @@ def _line_data(line: OrderLine, window: RefundWindow, *, now: datetime) -> LineD
         discount=Money(line.discount_amount, line.currency),
         due=line.money,
         refunded=Money(line.refunded, line.currency),
-        discount_label="" if line.requires_code else line.discount_label,
+        discount_label=line.discount_note,
         dates=format_run_dates(run, now) if run is not None else "",
         courses=describe_courses(line, now=now),
         refund_until=window.last_days.get(line.pk) if window.refusal is None else None,

@@ -23,7 +23,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_deadline
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
-from tests.factories import NOON, make_product, make_run, make_user
+from tests.factories import NOON, make_product, make_program_product, make_run, make_user
 from tests.factories.orders import make_paid_order, make_payment
 from tests.frontend.conftest import SignIn
 from tests.support.counting import queries
@@ -83,6 +83,27 @@ def test_a_receipt_says_what_was_bought(learners_client: Client, learner: User) 
     assert "Paid with No payment recorded" in page.text  # staff gave it; it isn't still to be paid
     assert page.links()["Go to my dashboard"] == "/dashboard/"
     assert "Print" in page.buttons()
+
+
+@pytest.mark.parametrize("discount", [0, 40])
+def test_a_receipt_tells_what_came_off_for_owned_courses(
+    learners_client: Client, learner: User, mailoutbox: list[EmailMultiAlternatives], discount: int
+) -> None:
+    """The code's name beside the whole sum would say that the code took off all of it."""
+    owned, other = make_run(), make_run()
+    program = make_program_product(owned.course, other.course, price="690")
+    order = make_paid_order(program, make_product(price="100"), buyer=learner)
+    off = 95 + discount
+    line = order.lines.get(product=program)
+    label = "SPRING10" if discount else ""
+    order.lines.filter(pk=line.pk).update(discount_amount=off, deducted=95, due=690 - off, discount_label=label)
+    note = "courses you already had" + (" −$95.00, SPRING10 −$40.00" if discount else "")
+    page = read(learners_client.get(f"/checkout/receipt/?order_number={order.number}"))
+    assert note in page.text
+    email_receipt(OrderFulfilled(order_id=order.pk, purchaser_id=learner.pk, number=order.number, at=NOON))
+    assert f"$690.00 −${off}.00 ({note})" in mailoutbox[0].body
+    pdf = learners_client.get(f"/checkout/receipt/pdf/?order_number={order.number}").content
+    assert note in words_of_pdf(pdf)[0]
 
 
 def test_a_number_typed_in_small_letters_is_found(learners_client: Client, learner: User) -> None:
