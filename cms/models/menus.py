@@ -21,7 +21,7 @@ ADDRESS_STARTS = ("https://", "http://", "mailto:")
 
 
 def validate_link_address(address: str) -> None:
-    is_on_this_site = address.startswith("/") and not address.startswith("//")
+    is_on_this_site = address.startswith("/") and address[1:2] not in {"/", "\\"}  # browsers read both alike
     if not is_on_this_site and not address.startswith(ADDRESS_STARTS):
         raise ValidationError(_("Start with https://, mailto: or, for an address on this site, with /."))
 

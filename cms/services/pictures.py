@@ -88,4 +88,6 @@ def _to_rgb(picture: Picture.Image, profile: bytes | None) -> Picture.Image:
         else:
             if converted is not None:
                 return converted
+    if picture.mode.startswith("I"):  # 16 bits of gray; Pillow would cut all but the darkest off at white
+        return picture.convert("I").point(lambda gray: gray * (1 / 256)).convert("L")
     return picture.convert("RGBA" if "A" in picture.getbands() else "RGB")

@@ -12,6 +12,8 @@ from PIL import Image as Picture
 from PIL import ImageCms, PngImagePlugin
 from wagtail.images.models import Image
 
+from cms.services.pictures import clean_picture
+
 pytestmark = pytest.mark.django_db
 
 ADD = "/cms/images/add/"
@@ -160,3 +162,11 @@ def test_a_picture_with_too_many_pixels_is_refused_in_a_sentence(admin_client: C
     response = upload(admin_client, file.getvalue(), "large.png")
     assert "too many pixels" in response.content.decode()
     assert not Image.objects.exists()
+
+
+def test_sixteen_bits_of_gray_keep_their_shades() -> None:
+    deep = Picture.new("I;16", (4, 4), 30_000)
+    file = BytesIO()
+    deep.save(file, "PNG")
+    clean = Picture.open(BytesIO(clean_picture(SimpleUploadedFile("scan.png", file.getvalue())).read()))
+    assert (clean.mode, clean.getpixel((0, 0))) == ("L", 117)

@@ -135,6 +135,7 @@ class TestLinks:
         [
             ({"address": "javascript:alert(1)", "text": "Run"}, "Start with https://, mailto: or"),
             ({"address": "//evil.example/", "text": "Out"}, "Start with https://, mailto: or"),
+            ({"address": "/\\evil.example/", "text": "Out"}, "Start with https://, mailto: or"),
             ({"address": "/jobs/"}, "A link to an address needs a text."),
             ({"text": "Nowhere"}, "Choose a page or enter an address, one of the two."),
         ],
