@@ -473,8 +473,11 @@ def test_a_discount_that_is_over_is_over_for_those_who_used_it(
 
 def test_a_contracts_run_is_not_sold_by_a_product_that_needs_no_code(owner: BasketOwner) -> None:
     run = make_contract_run(make_contract(seats=1))
-    other = Product.objects.create(course_run=run.course_run, mode="audit", sku="LOOKING", price=0, currency="USD")
+    other = make_product(price="0")
     add_products(owner=owner, product_ids=[other.pk], now=NOON)
+    Product.objects.filter(pk=other.pk).update(course_run=run.course_run, mode="audit")
+    with pytest.raises(NotForSale):
+        add_products(owner=owner, product_ids=[other.pk], now=NOON)
     with pytest.raises(NotForSale):
         buy(owner)
 
@@ -488,8 +491,12 @@ def test_a_program_gives_a_run_of_each_course_and_never_a_source(owner: BasketOw
 
 
 def test_a_program_that_could_give_nothing_is_not_sold(owner: BasketOwner) -> None:
-    product = make_program_product(make_run(enrollment_end=NOON - timedelta(days=1)).course, price="0")
+    run = make_run()
+    product = make_program_product(run.course, price="0")
     add_products(owner=owner, product_ids=[product.pk], now=NOON)
+    CourseRun.objects.filter(pk=run.pk).update(enrollment_end=NOON - timedelta(days=1))
+    with pytest.raises(NotForSale):
+        add_products(owner=owner, product_ids=[product.pk], now=NOON)
     with pytest.raises(NotForSale):
         buy(owner)
     assert not Order.objects.exists()
