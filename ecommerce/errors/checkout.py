@@ -69,6 +69,15 @@ class PartlyEnrolled(AlreadyEnrolled):
         return super().details() | {"owned_count": len(self.owned)}
 
 
+class OwnedCourseLost(CheckoutRefused):
+    """The buyer no longer has a course that came off a program's price, so they would pay too little."""
+
+    code = "owned_course_lost"
+    message = _("The price of a program was lowered for “{title}”, which the buyer no longer has.")
+    exposes = ("title",)
+    title: str
+
+
 class StartClosed(CheckoutRefused):
     """A start that was chosen for a course of a program is no longer open. The line stays, so the buyer can choose."""
 

@@ -466,6 +466,21 @@ def test_revoking_gives_the_full_price_back(world: World) -> None:
     assert world.put().lines[0].due.amount == 690
 
 
+def test_a_course_given_back_while_its_program_is_paid_goes_to_review(world: World) -> None:
+    """Else who gives the course back at the right moment gets the rest for the price of someone who has it."""
+    world.has(world.later)
+    world.has(world.only_c)
+    world.put(world.program, world.other)
+    order = world.buy()
+    revoke(user_id=world.user_id, run_id=world.later.pk, source=EnrollmentSource.CODE, reference="R", now=NOON)
+    order = world.pay(order)
+    assert (order.state, order.review_cause) == (OrderState.REVIEW, ReviewCause.REFUSED)
+    assert "“Python”, which the buyer no longer has" in order.state_reason
+    assert world.only_b.pk not in world.entered
+    assert fulfill_from_review(order_id=order.pk, reason="agreed", by_id=None, now=NOON).is_fulfilled
+    assert world.only_b.pk in world.entered
+
+
 # In the database
 
 

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from courses.errors import AlreadyInRun
 from courses.selectors.programs import starts_of_programs
 from ecommerce.enums import OrderState, OwnedCourses, ReviewCause, UseState
-from ecommerce.errors.checkout import AlreadyEnrolled, StartClosed
+from ecommerce.errors.checkout import AlreadyEnrolled, OwnedCourseLost, StartClosed
 from ecommerce.errors.codes import CodeOfAnotherOrder, CodeSwitchedOff, CodeUsed, CodeUseMissing
 from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
 from ecommerce.models import (
@@ -27,6 +27,7 @@ from ecommerce.ownership import (
     find_enrolled_runs,
     find_line_runs,
     find_owned_courses,
+    has_mode,
 )
 from ecommerce.programs import start_text
 from ecommerce.rules import lock_courses_of, lock_for
@@ -53,6 +54,8 @@ def fulfill_order(*, order_id: int, now: datetime, gives_rest: bool = False) -> 
             lock_courses_of(order.purchaser_id)
             lock_for(order.lines.values_list("product_id", flat=True))
             _refuse_owned_courses(order, gives_rest=gives_rest, now=now)
+            if not gives_rest:
+                _refuse_lost_courses(order, now=now)
             _refuse_closed_starts(order, gives_next=gives_rest, now=now)
             fulfill_locked(order, now=now)
     return order
@@ -145,6 +148,16 @@ def _refuse_owned_courses(order: Order, *, gives_rest: bool, now: datetime) -> N
         is_partly_owned = 0 < len(owned) < len(runs[line.pk])
         if owned and not (is_partly_owned and (gives_rest or _sells_at_full_price())):
             raise AlreadyEnrolled(title=line.title if not is_partly_owned else ", ".join(sorted(owned.values())))
+
+
+def _refuse_lost_courses(order: Order, *, now: datetime) -> None:
+    """Raise OwnedCourseLost if a course that came off a program's price was given back or revoked while it was paid."""
+    rows = OrderLineCourse.objects.filter(line__in=order.lines.standing(), deducted__gt=0)
+    deducted = list(rows.select_related("line__product").order_by("pk"))
+    enrolled = find_enrolled_runs(order.purchaser_id, {row.course_id for row in deducted}, now=now)
+    for row in deducted:
+        if not any(has_mode(each, row.line.product) for each in enrolled.get(row.course_id, ())):
+            raise OwnedCourseLost(title=row.title)
 
 
 def _sells_at_full_price() -> bool:
