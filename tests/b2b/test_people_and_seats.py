@@ -26,6 +26,7 @@ from b2b.services.seats.membership import add_member
 from b2b.services.seats.redemption import redeem_enrollment_code
 from b2b.services.seats.requests import ask_for_seats
 from mitxonline.kernel import clock
+from mitxonline.kernel.errors import DomainError
 from mitxonline.users.models import User
 from tests.b2b.admin_people import make_staff, sign_in_as
 from tests.b2b.worlds import codes_of, ensure_organization_page, make_source_course, publish_contract
@@ -119,6 +120,20 @@ class TestManagers:
             assert not ContractMembership.objects.filter(pk=seat.pk).exists()
             assert "so nothing was changed" in client.post(url, follow=True).content.decode()
         assert ContractMembership.objects.filter(contract=world.second).count() == 1
+
+    def test_withdrawing_says_how_someone_gets_back_in_where_everyone_shares_a_code(self, world: World) -> None:
+        course = make_source_course()
+        shared = publish_contract(course, cap=None, of=world.organization, name="Everyone")
+        person, text = world.people[0], codes_of(shared)[0].text
+        redeem_enrollment_code(text=text, user_id=person.pk, now=clock.now())
+        seat = ContractMembership.objects.get(contract=shared, user=person)
+        url, client = base(world, f"people/{seat.pk}/withdraw/"), client_of(world.manager)
+        page = client.get(url).content.decode()
+        assert "ask us: the code that everyone shares" in page
+        assert "give them another code" not in page
+        client.post(url)
+        with pytest.raises(DomainError):
+            redeem_enrollment_code(text=text, user_id=person.pk, now=clock.now())
 
     def test_cannot_reach_another_organization(self, world: World) -> None:
         client = client_of(world.manager)

@@ -93,7 +93,7 @@ SENTENCES: dict[RecipientOutcome, StrOrPromise] = {
     RecipientOutcome.HAS_COURSE: _("Already has this course."),
     RecipientOutcome.HAS_SEAT: _("Already has a seat, so this course is included."),
     RecipientOutcome.HAS_CODE: _("Already has an unused code for this course. You can send a reminder."),
-    RecipientOutcome.WITHDRAWN: _("We withdrew this person’s access, and only we can restore it. Ask us about it."),
+    RecipientOutcome.WITHDRAWN: _("This person’s access was withdrawn, and only we can restore it. Ask us about it."),
 }
 # Staff can do themselves what managers have to ask for.
 STAFF_SENTENCES: dict[RecipientOutcome, StrOrPromise] = {
