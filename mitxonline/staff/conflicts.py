@@ -43,7 +43,7 @@ NOT_SAID = gettext_lazy("This page doesn’t say what it showed you. Open it aga
 # What a field shows, as JSON: a list for several choices.
 Shown: TypeAlias = "str | bool | list[str]"
 
-FormT = TypeVar("FormT", bound=forms.BaseForm)
+AnyForm = TypeVar("AnyForm", bound=forms.BaseForm)
 
 
 class ChangedMeanwhile(DomainError):
@@ -225,11 +225,11 @@ class ConflictFormMixin(ConstraintFormMixin):
 
 
 @cache
-def make_conflict_form(form_class: type[FormT]) -> type[FormT]:
+def make_conflict_form(form_class: type[AnyForm]) -> type[AnyForm]:
     """Return the form with the check, for forms that others declare."""
     if issubclass(form_class, ConflictFormMixin):
         return form_class
-    return cast("type[FormT]", type(form_class.__name__, (ConflictFormMixin, form_class), {}))
+    return cast("type[AnyForm]", type(form_class.__name__, (ConflictFormMixin, form_class), {}))
 
 
 class LockedPostMixin:

@@ -124,7 +124,7 @@ class TestCourses:
         [
             ({"name": "データ"}, "Write it in the letters a to z"),
             ({"name": "Data!"}, "Another topic has this short name."),
-            ({"name": "Data"}, "Topic with this Name already exists."),
+            ({"name": "Data"}, "Another topic already has this name."),
         ],
     )
     def test_a_topic_has_an_address_of_its_own(self, editor: Client, fields: dict[str, str], sentence: str) -> None:

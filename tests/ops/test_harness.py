@@ -27,7 +27,8 @@ def test_a_transactional_test_finds_what_migrations_made_and_nothing_else(turn: 
     assert Page.objects.filter(depth=1).exists()
     assert Locale.objects.get().language_code == "en"
     assert Session.objects.count() == 0
-    assert make_user().pk == 1
+    if turn == 2:
+        assert make_user().pk == 1, "sequences begin again after a transactional test"
     Session.objects.create(session_key=f"turn {turn}", session_data="", expire_date=timezone.now())
     Page.objects.all().delete()
     Locale.objects.update(language_code="de")
