@@ -20,7 +20,7 @@ class Instructor(index.Indexed, models.Model):
 
     name = models.CharField(_("name"), max_length=120)
     slug = models.SlugField(
-        _("slug"),
+        _("short name"),
         max_length=120,
         unique=True,
         null=True,

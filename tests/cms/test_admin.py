@@ -137,7 +137,7 @@ class TestCourses:
             editor.post("/cms/snippets/cms/instructor/add/", {"name": "Mirela Radu", "slug": slug, "about": ""})
         assert set(Instructor.objects.values_list("slug", flat=True)) == {"mirela-radu", "mirela-radu-2", "mirela"}
         response = editor.post("/cms/snippets/cms/instructor/add/", {"name": "Other", "slug": "mirela", "about": ""})
-        assert "Instructor with this Slug already exists." in response.content.decode()
+        assert "Another instructor already has this short name." in response.content.decode()
 
     def test_an_id_that_runs_carry_stays(self, editor: Client) -> None:
         course = make_run(make_course("PY101")).course

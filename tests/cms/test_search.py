@@ -313,6 +313,7 @@ class TestCorrections:
         ],
     )
     def test_likelier_words(self, typed: str, corrected: str | None) -> None:
+        search.has_trigrams()  # asked once for the whole process
         with queries(exactly=0 if typed in {"ab", "100%"} else 1):
             corrections = find_corrections(typed)
         assert next(iter(corrections), None) == corrected

@@ -12,7 +12,13 @@ from tests.security.world import example
 pytestmark = pytest.mark.django_db
 
 # Told by signed messages or asked by programs: no page of ours stands before them.
-WITHOUT_A_TOKEN = ("payment/webhook/", "payment/<slug:gateway>/webhook/", "sso/<slug:provider_name>/logout/")
+WITHOUT_A_TOKEN = (
+    "payment/webhook/",
+    "payment/webhook",
+    "payment/<slug:gateway>/webhook/",
+    "payment/<slug:gateway>/webhook",
+    "sso/<slug:provider_name>/logout/",
+)
 
 
 def posting() -> list[Row]:
