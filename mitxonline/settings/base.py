@@ -6,6 +6,7 @@ import django_stubs_ext
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.settings.env import BASE_DIR, env, read
+from mitxonline.settings.parts.accounts import *
 from mitxonline.settings.parts.commerce import *
 from mitxonline.settings.parts.content import *
 from mitxonline.settings.parts.coordinator import *

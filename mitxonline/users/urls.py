@@ -33,5 +33,6 @@ urlpatterns = [
     path("account/password/", accounts.PasswordChangeView.as_view(), name="password_change"),
     path("account/email/", accounts.EmailChangeView.as_view(), name="email_change"),
     path("account/email/<str:token>/", accounts.EmailChangeLinkView.as_view(), name="email_change_link"),
+    path("account/data/", accounts.download_data, name="account_data"),
     path("account/verify-email/", accounts.send_verification, name="send_verification"),
 ]

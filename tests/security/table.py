@@ -64,6 +64,7 @@ ROWS: tuple[Row, ...] = (
     Row("account/password/", "looooooo", "looooooo"),
     Row("account/email/", "looooooo", "looooooo"),
     Row("account/email/<str:token>/", "rrrrrrrr", "rrrrrrrr"),
+    Row("account/data/", "looooooo", "mmmmmmmm"),
     Row("account/verify-email/", "mmmmmmmm", "lrrrrrrr"),
     Row("cms/shop/discounts/", "llllrroo", "llllrrmm"),
     Row("cms/shop/discounts/results/", "llllrroo", "llllrrmm"),

@@ -15,7 +15,7 @@ from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
@@ -49,6 +49,7 @@ from mitxonline.users.forms import (
 from mitxonline.users.limits import count_mail
 from mitxonline.users.models import User
 from mitxonline.users.next_page import find_reason, next_page, safe_page, with_next
+from mitxonline.users.own_data import collect_own_data
 from mitxonline.users.sso.backend import Errand
 from mitxonline.users.sso.connections import connections_of
 from mitxonline.users.sso.providers import only_provider, providers
@@ -323,6 +324,19 @@ class AccountView(LoginRequiredMixin, UpdateView[User, AccountForm]):
     def form_valid(self, form: AccountForm) -> HttpResponse:
         messages.success(self.request, _("Your settings have been saved."))
         return super().form_valid(form)
+
+
+@never_cache
+@require_GET
+@login_required
+def download_data(request: HttpRequest) -> HttpResponse:
+    """Send people a file of what is stored about them."""
+    response = JsonResponse(
+        collect_own_data(_current_user(request)), json_dumps_params={"indent": 2, "ensure_ascii": False}
+    )
+    filename = f"account-{clock.date_of(clock.now()).isoformat()}.json"
+    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return response
 
 
 @require_POST

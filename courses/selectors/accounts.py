@@ -1,0 +1,37 @@
+"""What courses have on a person, for that person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from courses.models import CourseStaff, Enrollment
+from mitxonline.users.models import User
+
+
+def data_of_account(user: User) -> dict[str, Any]:
+    """Return the courses someone is or was in and why, and the courses they look after."""
+    enrollments = Enrollment.objects.of(user.pk).select_related("run").prefetch_related("grants").order_by("pk")
+    looked_after = CourseStaff.objects.filter(user=user).select_related("course").order_by("pk")
+    return {
+        "enrollments": [_describe_enrollment(each) for each in enrollments],
+        "looks_after": [{"course": each.course.readable_id, "since": each.added_at} for each in looked_after],
+    }
+
+
+def _describe_enrollment(enrollment: Enrollment) -> dict[str, Any]:
+    return {
+        "course": enrollment.run.courseware_id,
+        "title": enrollment.run.title,
+        "mode": enrollment.mode,
+        "is_active": enrollment.active,
+        "enrolled_at": enrollment.enrolled_at,
+        "reasons": [
+            {
+                "source": each.source,
+                "mode": each.mode,
+                "granted_at": each.granted_at,
+                "revoked_at": each.revoked_at,
+            }
+            for each in enrollment.grants.all()
+        ],
+    }
