@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ecommerce.errors.checkout import CourseInProgram
 from ecommerce.errors.codes import CodeUnknown
 from ecommerce.models import DiscountCode, ShopSettings
 from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_current_basket
@@ -188,7 +189,8 @@ class CartPage:
 
     @property
     def has_refused_lines(self) -> bool:
-        return any(line.refusal is not None for line in self.lines)
+        """Whether lines can’t be bought that no other message of the cart names."""
+        return any(line.refusal is not None and not line.is_twice for line in self.lines)
 
     @property
     def has_closed_start(self) -> bool:
@@ -203,8 +205,23 @@ class CartPage:
         return count_items(self.priced.other_basket_count, self.priced.other_program_count)
 
     @property
-    def has_course_twice(self) -> bool:
-        return any(line.is_twice for line in self.lines)
+    def doubles(self) -> tuple[PricedLine, ...]:
+        """Lines without which every course is in the cart once: the rule keeps what each of them stands beside."""
+        return tuple(line for line in self.lines if line.is_twice)
+
+    @property
+    def doubles_text(self) -> str:
+        """The one sentence about courses that are in the cart twice."""
+        refusals = [line.refusal for line in self.doubles]
+        if len(refusals) == 1:
+            return str(refusals[0])
+        programs = {each.beside for each in refusals if isinstance(each, CourseInProgram)}
+        if len(programs) == 1 and all(isinstance(each, CourseInProgram) for each in refusals):
+            return _("“%(program)s” is in your cart with %(count)d of its courses. You’d pay for those twice.") % {
+                "program": programs.pop(),
+                "count": len(refusals),
+            }
+        return _("Some courses are in your cart twice. You’d pay for those twice.")
 
     @property
     def codes_that_stopped_working(self) -> list[StoppedCode]:

@@ -91,19 +91,19 @@ def add(request: HttpRequest) -> HttpResponse:
 @personal
 @require_POST
 def remove(request: HttpRequest) -> HttpResponse:
-    return _change_product(request, remove_product, is_out=True)
+    return _change_products(request, remove_product, is_out=True)
 
 
 @personal
 @require_POST
 def keep(request: HttpRequest) -> HttpResponse:
-    return _change_product(request, keep_for_later, is_out=True)
+    return _change_products(request, keep_for_later, is_out=True)
 
 
 @personal
 @require_POST
 def back(request: HttpRequest) -> HttpResponse:
-    return _change_product(request, move_to_cart)
+    return _change_products(request, move_to_cart)
 
 
 @personal
@@ -207,12 +207,13 @@ def _with_count(response: HttpResponse, count: int) -> HttpResponse:
     return response
 
 
-def _change_product(request: HttpRequest, change: Callable[..., object], *, is_out: bool = False) -> HttpResponse:
-    """Change one product of the cart. With `is_out` it is no longer bought, so open orders give it up."""
-    if product_id := parse_row_id(request.POST.get("product_id")):
+def _change_products(request: HttpRequest, change: Callable[..., object], *, is_out: bool = False) -> HttpResponse:
+    """Change products of the cart. With `is_out` they are no longer bought, so open orders give them up."""
+    product_ids = {parse_row_id(text) for text in request.POST.getlist("product_id")} - {None}
+    for product_id in product_ids:
         change(owner=basket_owner(request), product_id=product_id, now=clock.now())
-        if is_out:
-            _give_up_removed(request)
+    if product_ids and is_out:
+        _give_up_removed(request)
     return redirect("cart")
 
 
