@@ -24,7 +24,7 @@ from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.baskets.baskets import drop_needless_codes, remember_total, settle_shown_basket
 from frontend.pages.awaited import AwaitedOrder, awaited_orders
 from frontend.pages.code_form import CodeForm
-from frontend.pages.links import order_url, product_urls
+from frontend.pages.links import order_url, page_urls
 from frontend.pages.owner import basket_owner
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_moment
@@ -95,14 +95,14 @@ class StoppedCode:
 class CartPage:
     """The cart as the visitor is shown it.
 
-    ``needless_codes`` were taken off it, because the visitor has a seat. ``course_urls`` are the addresses of the
-    courses that the visitor has, by product; ``awaited`` their orders that are being paid.
+    ``needless_codes`` were taken off it, because the visitor has a seat. ``page_urls`` are the addresses of
+    the courses and programs that have a page, by product; ``awaited`` the visitor’s orders that are being paid.
     """
 
     priced: PricedBasket
     now: datetime
     needless_codes: tuple[DiscountCode, ...] = ()
-    course_urls: Mapping[int, str] = field(default_factory=dict)
+    page_urls: Mapping[int, str] = field(default_factory=dict)
     awaited: tuple[AwaitedOrder, ...] = ()
 
     @cached_property
@@ -276,7 +276,7 @@ def cart_page(request: HttpRequest) -> CartPage:
         priced=priced,
         now=now,
         needless_codes=tuple(needless),
-        course_urls=product_urls(line.product for line in lines if line.is_owned),
+        page_urls=page_urls(line.product for line in lines),
         awaited=awaited_orders(user_id) if has_awaited and user_id is not None else (),
     )
 

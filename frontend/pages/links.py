@@ -31,8 +31,8 @@ def order_url(number: str) -> str:
     return f"{reverse('receipt')}?{urlencode({'order_number': number})}"
 
 
-def product_urls(products: Iterable[Product]) -> dict[int, str]:
-    """Where their owner finds these products, by id: the page of the course or program, else the dashboard.
+def page_urls(products: Iterable[Product]) -> dict[int, str]:
+    """The pages of the courses and programs of these products, by the product’s id; nothing where none is published.
 
     One query for courses and one for programs, none without products.
     """
@@ -45,7 +45,6 @@ def product_urls(products: Iterable[Product]) -> dict[int, str]:
     )
     urls = {}
     for product in products:
-        urls[product.pk] = reverse("dashboard")
         if product.course_run is not None and product.course_run.course_id in open_courses:
             urls[product.pk] = course_url(product.course_run.course)
         elif product.program is not None and product.program_id in open_programs:

@@ -26,5 +26,5 @@ def line_refund(line: PricedLine, page: cart.CartPage) -> str:
 
 @register.filter
 def of(addresses: Mapping[int, str], product_id: int) -> str:
-    """`{{ page.course_urls|of:line.product.pk }}`"""
+    """`{{ page.page_urls|of:line.product.pk }}`"""
     return addresses.get(product_id, "")

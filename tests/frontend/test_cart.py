@@ -30,6 +30,7 @@ from tests.factories import (
     make_user,
 )
 from tests.factories.orders import make_paid_order
+from tests.factories.pages import make_course_page, make_program_page
 from tests.frontend.conftest import make_northgate
 from tests.support.counting import queries
 from tests.support.reading import Page, page_text, read, words
@@ -372,7 +373,7 @@ def test_the_cart_costs_the_same_for_any_number_of_lines(learners_client: Client
     for _each in range(lines):
         learners_client.get(f"/cart/add/?product_id={make_product().pk}")
     learners_client.get("/cart/")
-    with queries(12):
+    with queries(13):
         learners_client.get("/cart/")
 
 
@@ -384,7 +385,7 @@ def test_a_contracts_cart_costs_the_same_for_any_number_of_lines(learners_client
     for run in runs:
         learners_client.post("/cart/code/", {"code": codes_of(run)[0].text})
     learners_client.get("/cart/")  # what is shown for the first time is noted, in one write
-    with queries(15):
+    with queries(16):
         page = read(learners_client.get("/cart/"))
     assert page.h1 == "Ready to start"
 
@@ -610,6 +611,21 @@ def test_a_course_beside_its_program_can_be_resolved_with_one_button(learners_cl
     page = read(learners_client.post("/cart/remove/", {"product_id": course.pk}, follow=True))
     assert "Check out" in page.buttons()
     assert "Total $700.00" in page.text
+
+
+def test_titles_lead_to_their_pages(learners_client: Client) -> None:
+    shown, kept, hidden = (make_product(make_run(make_course(title=title))) for title in ("Knots", "Ropes", "Sails"))
+    program = make_program_product(make_product().course_run.course, sku="P1")  # type: ignore[union-attr]
+    for each in (shown, kept):
+        make_course_page(each.course_run.course)  # type: ignore[union-attr]
+    make_program_page(program.program)
+    learners_client.get("/cart/add/", {"product_id": [shown.pk, kept.pk, hidden.pk, program.pk]})
+    learners_client.post("/cart/keep/", {"product_id": kept.pk})
+    links = read(learners_client.get("/cart/")).links()
+    assert links["Knots"] == f"/courses/{shown.course_run.course.readable_id}/"  # type: ignore[union-attr]
+    assert links["Ropes"] == f"/courses/{kept.course_run.course.readable_id}/"  # type: ignore[union-attr]
+    assert links[program.title] == f"/programs/{program.program.readable_id}/"  # type: ignore[union-attr]
+    assert "Sails" not in links
 
 
 def test_several_courses_beside_their_program_are_one_problem(learners_client: Client) -> None:
