@@ -20,9 +20,9 @@ from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.models import Delivery
 from mitxonline.logs import JsonFormatter
 from mitxonline.users.models import User
+from tests.ecommerce.desk import submit_refund
 from tests.factories import make_code, make_discount, make_product, make_user
 from tests.factories.orders import make_paid_order
-from tests.support.reading import form_data, read
 
 pytestmark = pytest.mark.django_db
 
@@ -163,8 +163,7 @@ def test_the_logs_of_a_whole_journey_hold_ids_only(listener: Listener, settings:
     shopper.post("/orders/refund/", {"order_number": order.number, "why": "other", "text": "Call 01632 960123."})
     assert RefundRequest.objects.exists()
     desk = client_of(finance)
-    form = form_data(read(desk.get(f"/cms/orders/{order.pk}/refund/")))
-    desk.post(f"/cms/orders/{order.pk}/refund/", {**form, "reason": "phone", "confirmed": "1"})
+    submit_refund(desk, order)
     assert Order.objects.get().state == OrderState.REFUNDED
     for delivery in Delivery.objects.order_by("pk"):
         run_delivery(delivery_id=delivery.pk, now=timezone.now())
