@@ -335,7 +335,7 @@ def test_checkout_keeps_its_budget(
     if earlier:
         check_out(learner)
         stripe_api.calls.clear()
-    with django_assert_num_queries(35 if earlier else 24):
+    with django_assert_num_queries(34 if earlier else 24):
         check_out(learner, now=LATER)
     assert len(stripe_api.calls) == (2 if earlier else 1)
 

@@ -236,8 +236,8 @@ def _find_pages_for_same(order: Order, attempts: Iterable[PaymentAttempt]) -> li
     A contract's product counts only as itself, because its seat gives more than the course.
     """
     attempts = list(attempts)
-    if not attempts:
-        return []
+    if all(attempt.order_id == order.pk for attempt in attempts):
+        return attempts
     ids = {order.pk, *(attempt.order_id for attempt in attempts)}
     lines = list(OrderLine.objects.filter(order__in=ids).select_related("product__course_run", "order"))
     runs = find_line_runs(lines)
