@@ -27,6 +27,8 @@ class B2bConfig(AppConfig):
         "withdrawal_names_its_authority": _("A withdrawal names who withdrew the access."),
         "added_in_keycloak_once": _("This person is already being added in Keycloak."),
         "settled_when_done": _("What is done has a day."),
+        "seat_request_open_once": _("The contract already has an open request for seats."),
+        "seat_request_asks_for_seats": _("Ask for a number of seats within the limit."),
         "handoutmail": _("This e-mail’s state doesn’t fit, or it was sent already. Nothing was saved."),
     }
 

@@ -16,6 +16,7 @@ from wagtail.contrib.settings.models import BaseSiteSetting, register_setting
 from wagtail.models import Orderable, Page
 
 from cms.models.base import PublicPageQuerySet
+from mitxonline.staff.settings import make_setting_form
 
 ADDRESS_STARTS = ("https://", "http://", "mailto:")
 
@@ -77,6 +78,8 @@ class SiteMenus(BaseSiteSetting, ClusterableModel):
         ),
         InlinePanel("footer_links", heading=_("More links in the footer"), label=_("Link")),
     ]
+
+    edit_handler = make_setting_form(panels)
 
     class Meta:
         verbose_name = _("menus and announcement")

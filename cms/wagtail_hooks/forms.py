@@ -164,12 +164,8 @@ class ShortNameForm(WagtailAdminModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
         slug = cleaned.get("slug") or slugify(fold(cleaned.get("name", "")))
-        model = self._meta.model
         if not slug and "slug" not in self.errors:
             self.add_error("slug", _("Write it in the letters a to z, for example “data-analysis”."))
-        elif model.objects.filter(slug=slug).exclude(pk=self.instance.pk).exists():
-            sentence = gettext("Another %(kind)s has this short name.")
-            self.add_error("slug", sentence % {"kind": model._meta.verbose_name})
         return cleaned | {"slug": slug}
 
 

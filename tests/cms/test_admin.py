@@ -123,7 +123,7 @@ class TestCourses:
         ("fields", "sentence"),
         [
             ({"name": "データ"}, "Write it in the letters a to z"),
-            ({"name": "Data!"}, "Another topic has this short name."),
+            ({"name": "Data!"}, "Another topic already has this short name."),
             ({"name": "Data"}, "Another topic already has this name."),
         ],
     )

@@ -419,6 +419,7 @@ ADMINS_WITHOUT = {
     "Tag": "no money, date or right",
 }
 STAFF_FORMS_WITHOUT = {
+    "SeatRequestView": "closes an open request; one that was closed meanwhile stays as it is",
     "AddCoursewareView": "adds; its plan is confirmed by its fingerprint",
     "AddMembersView": "adds; the seats are counted under the contract's lock",
     "AssignView": "shows and locks the code; a code that is assigned is refused",
