@@ -25,7 +25,7 @@ from frontend.views.answers import UNPROCESSABLE
 from frontend.views.decorators import signed_in
 from frontend.views.managers import get_contract, get_membership
 from mitxonline.kernel import clock
-from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.forms import refusals_on
 
 
 @signed_in()
@@ -95,7 +95,7 @@ def ask_for_more_seats(request: HttpRequest, slug: str, contract_id: int) -> Htt
     here = contract_url(membership, contract)
     form = MoreSeatsForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        try:
+        with refusals_on(form):
             asked = ask_for_seats(
                 contract_id=contract_id,
                 seats=form.cleaned_data["seats"],
@@ -103,9 +103,6 @@ def ask_for_more_seats(request: HttpRequest, slug: str, contract_id: int) -> Htt
                 by_id=account_id(request),
                 now=now,
             )
-        except DomainError as refusal:
-            form.add_error(None, str(refusal))
-        else:
             sentence = ngettext(
                 "We got your request for %(count)d more seat. We’ll answer by e-mail.",
                 "We got your request for %(count)d more seats. We’ll answer by e-mail.",

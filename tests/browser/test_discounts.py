@@ -89,6 +89,7 @@ def test_finance_makes_a_discount(open_visitor: OpenVisitor) -> None:
     page.get_by_role("textbox", name="Name").fill("Autumn")
     page.get_by_role("spinbutton", name="Amount").fill("120")
     page.get_by_role("textbox", name="Code", exact=True).fill("AUTUMN20")
+    page.get_by_role("radio", name="All products").check()
     page.get_by_role("button", name="Create discount").click()
     expect(page.get_by_text("A percentage is more than 0 and at most 100.")).to_be_visible()
     expect(page.get_by_role("textbox", name="Code", exact=True)).to_have_value("AUTUMN20")

@@ -12,6 +12,7 @@ OTHER_DIGESTS = {
     "b2b/services/products/runs.py",
     "ecommerce/gateways/stripe.py",
     "frontend/site/brand.py",
+    "frontend/site/menus.py",
     "mitxonline/kernel/db.py",
     "mitxonline/kernel/fingerprint.py",
     "mitxonline/kernel/ratelimit.py",

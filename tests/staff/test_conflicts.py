@@ -419,8 +419,11 @@ ADMINS_WITHOUT = {
     "Tag": "no money, date or right",
 }
 STAFF_FORMS_WITHOUT = {
+    "CopyRunView": "copies a run; its plan is shown first",
+    "OrderView": "adds a note",
     "SeatRequestView": "closes an open request; one that was closed meanwhile stays as it is",
     "AddCoursewareView": "adds; its plan is confirmed by its fingerprint",
+    "AddManagerView": "adds; someone who manages the organization already stays as they are",
     "AddMembersView": "adds; the seats are counted under the contract's lock",
     "AssignView": "shows and locks the code; a code that is assigned is refused",
     "HandOutView": "its plan is confirmed by its fingerprint",

@@ -144,6 +144,10 @@ def publish(walker: Walker, kind: Kind) -> bool:
 @action
 def schedule(walker: Walker, kind: Kind) -> bool:
     soon = timezone.now() + timedelta(days=3)
+    form = page_form(walker, url("edit", kind.page.pk), kind)
+    if form is not None and "go_live_at" not in form:
+        walker.finds_no_button()
+        return False
     if not _edit(
         walker,
         kind,
@@ -297,6 +301,8 @@ def bulk_unpublish(walker: Walker, kind: Kind) -> bool:
 def bulk_move(walker: Walker, kind: Kind) -> bool:
     target = kind.moves_to or kind.parent
     _bulk(walker, kind, "move", chooser=str(target.pk))
+    if "The following pages cannot be moved to" in walker.said.content:
+        walker.finds_no_button()  # Wagtail says so in a paragraph like any other
     return bool(now(kind.page).get_parent().pk == target.pk != kind.page.get_parent().pk)
 
 
@@ -446,4 +452,6 @@ def workflow_history(walker: Walker, kind: Kind) -> bool:
 def list_pages_of_the_type(walker: Walker, kind: Kind) -> bool:
     meta = kind.page.specific_class._meta
     answer = walker.look(url("type_use", meta.app_label, meta.model_name))
+    if answer.status == 200 and not kind.page.permissions_for_user(walker.user).can_edit():
+        walker.finds_no_button()  # the list leaves out what its reader may not see
     return kind.page.specific.get_admin_display_title() in answer.content
