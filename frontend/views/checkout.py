@@ -19,6 +19,7 @@ from frontend.site.parsing import account_id, parse_money, parse_name, parse_row
 from frontend.views.decorators import personal
 from frontend.views.links import receipt_url
 from mitxonline.kernel import clock
+from mitxonline.kernel.http import is_speculative
 
 
 @personal
@@ -42,8 +43,7 @@ def _go_on(request: HttpRequest) -> HttpResponse:
 
     What the rules say of the cart now that they know the buyer, the cart's page explains.
     """
-    is_guess = request.headers.get("Sec-Purpose", "").startswith("prefetch")
-    if request.method != "GET" or is_guess or not request.user.is_authenticated:
+    if request.method != "GET" or is_speculative(request) or not request.user.is_authenticated:
         return redirect("cart")
     now = clock.now()
     intent = take_intent(request, now=now)

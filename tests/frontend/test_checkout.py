@@ -111,7 +111,7 @@ def test_a_press_without_what_was_seen_leads_to_the_cart(client: Client, learner
     assert not Order.objects.exists()
 
 
-@pytest.mark.parametrize("how", ["late", "back at the cart", "prefetch", "head"])
+@pytest.mark.parametrize("how", ["late", "back at the cart", "Sec-Purpose", "Purpose", "X-Moz", "head"])
 def test_a_press_from_before_signing_in_does_not_last(
     client: Client, learner: User, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +123,7 @@ def test_a_press_from_before_signing_in_does_not_last(
     if how == "late":
         later = clock.now() + timedelta(minutes=31)
         monkeypatch.setattr(clock, "now", lambda: later)
-    headers = {"Sec-Purpose": "prefetch"} if how == "prefetch" else {}
+    headers = {how: "prefetch"} if how in {"Sec-Purpose", "Purpose", "X-Moz"} else {}
     response = (client.head if how == "head" else client.get)("/checkout/", headers=headers)
     assert response["Location"] == "/cart/"
     assert not Order.objects.exists()
