@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import structlog
+from structlog.contextvars import get_contextvars
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _UUID = re.compile(r"(?:(?<![\w[-])|(?<=%2[Ff]))[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}(?![\w\]-])")
@@ -20,9 +21,12 @@ _IN_ADDRESS = re.compile(
 def redact(text: str) -> str:
     """Replace e-mail addresses, and the codes and tokens that open something.
 
-    Enrollment codes are UUIDs. A UUID in square brackets stays: that is how Celery writes the id of a task.
+    Enrollment codes are UUIDs. A UUID in square brackets stays: that is how Celery writes the id of a task. So does the
+    id of the open trace, which may be as long as a code.
     """
-    return _UUID.sub("[code]", _IN_ADDRESS.sub(r"\1[code]", _EMAIL.sub("[e-mail]", text)))
+    trace = get_contextvars().get("trace")
+    text = _IN_ADDRESS.sub(r"\1[code]", _EMAIL.sub("[e-mail]", text))
+    return _UUID.sub(lambda found: found[0] if found[0] == trace else "[code]", text)
 
 
 def redact_report(event: Any, _hint: dict[str, Any]) -> Any:

@@ -24,6 +24,7 @@ from rich.table import Table
 from mitxonline.kernel.constraints import refusal_for
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.text import escape_formula
+from mitxonline.kernel.trace import open_trace, trace_id
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -63,7 +64,8 @@ class OperatorCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
-            with quiet_libraries(unless=options.get("verbosity", 1) > 1):
+            # Called by a task, a command belongs to the task's trace.
+            with open_trace(trace_id()), quiet_libraries(unless=options.get("verbosity", 1) > 1):
                 return super().execute(*args, **options)
         except DomainError as refusal:
             raise CommandError(str(refusal)) from refusal

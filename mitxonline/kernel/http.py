@@ -112,12 +112,19 @@ def client_address(request: HttpRequest) -> str:
     Each of our proxies (`TRUSTED_PROXY_COUNT`) appends the address it got the request from to X-Forwarded-For. So the
     visitor is that many entries from the right, and entries further left may be forged. With 0 the header is ignored.
     """
-    proxies: int = settings.TRUSTED_PROXY_COUNT
-    forwarded = [entry.strip() for entry in request.headers.get("X-Forwarded-For", "").split(",") if entry.strip()]
     connected = str(request.META.get("REMOTE_ADDR", ""))
-    if proxies and len(forwarded) >= proxies:
-        return _parse_address(forwarded[-proxies]) or connected
+    if came_through_proxies(request):
+        return _parse_address(_forwarded_for(request)[-settings.TRUSTED_PROXY_COUNT]) or connected
     return _parse_address(connected) or connected
+
+
+def came_through_proxies(request: HttpRequest) -> bool:
+    """Whether all of our proxies passed the request on, so that what they say about it can be believed."""
+    return 0 < settings.TRUSTED_PROXY_COUNT <= len(_forwarded_for(request))
+
+
+def _forwarded_for(request: HttpRequest) -> list[str]:
+    return [entry.strip() for entry in request.headers.get("X-Forwarded-For", "").split(",") if entry.strip()]
 
 
 def _parse_address(entry: str) -> str:

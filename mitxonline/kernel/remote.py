@@ -32,6 +32,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from mitxonline.kernel.breaker import Caller, permit
+from mitxonline.kernel.trace import PARENT_HEADER, traceparent
 
 logger = logging.getLogger(__name__)
 
@@ -235,6 +236,7 @@ class RemoteSession(requests.Session):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a prepared request. A `timeout` in seconds shortens the patience for this answer."""
         timeout = kwargs.get("timeout")
+        request.headers[PARENT_HEADER] = traceparent()
 
         def work() -> requests.Response:
             left = seconds_left()

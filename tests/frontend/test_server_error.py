@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.http import HttpRequest, HttpResponse
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import path
 
 from mitxonline import urls
@@ -61,11 +61,12 @@ def test_the_page_has_a_number_and_leads_back(visitor: Client, address: str, way
     assert re.search(rf'class="btn btn-primary" href="{way}"', text)
 
 
+@override_settings(TRUSTED_PROXY_COUNT=1)
 def test_the_log_line_has_number_and_traceback(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     log = StringIO()
     [handler] = [each for each in logging.getLogger().handlers if isinstance(each.formatter, LineFormatter)]
     monkeypatch.setattr(handler, "stream", log)
-    response = visitor.get("/broken/", headers={"x-request-id": "a-proxy-s-own-id"})
+    response = visitor.get("/broken/", headers={"x-request-id": "a-proxy-s-own-id", "x-forwarded-for": "203.0.113.7"})
     assert "a-proxy-s-own-id" in response.content.decode()
     assert "trace=a-proxy-s-own-id" in log.getvalue()
     assert "Traceback (most recent call last)" in log.getvalue()

@@ -27,6 +27,7 @@ from mitxonline.kernel.remote import (
     patience,
     without_queueing,
 )
+from mitxonline.kernel.trace import open_trace, read_traceparent
 from tests.support.broker import until
 from tests.support.silence import MANNERS, Manner, SilentServer, silent_server
 
@@ -62,6 +63,13 @@ def test_no_manner_of_silence_holds_a_caller_beyond_the_deadline(manner: Manner)
             assert isinstance(error, RemoteSilent)
             assert took >= SHORT
             until(lambda: server.open_ones == 0)  # cut, so that its thread ends too
+
+
+def test_every_call_is_a_span_of_the_trace(httpserver: str) -> None:
+    with open_trace() as ours:
+        sent = [RemoteSession("it").get(f"{httpserver}/").request.headers["traceparent"] for _each in range(2)]
+    assert [read_traceparent(str(each)) for each in sent] == [ours, ours]
+    assert len(set(sent)) == 2
 
 
 def test_retries_inside_a_library_share_the_deadline() -> None:

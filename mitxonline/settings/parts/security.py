@@ -43,7 +43,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # buyers come back from the payment page by a link
 CSRF_COOKIE_SAMESITE = "Lax"
 
-# How many proxies of ours are in front of the web process. With 0, X-Forwarded-For is ignored.
+# How many proxies of ours are in front of the web process. With 0, X-Forwarded-For and trace ids are ignored.
 TRUSTED_PROXY_COUNT = positive("TRUSTED_PROXY_COUNT", 0)
 
 AUTH_PASSWORD_VALIDATORS = [
