@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.support.keycloak",
     "tests.support.stripe",
     "tests.support.silence",
+    "tests.openedx.fixtures",
 ]
