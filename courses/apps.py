@@ -11,3 +11,6 @@ class CoursesConfig(AppConfig):
         "enrollment_once_per_learner_and_run": _("This person is already enrolled in the run."),
         "grant_once_per_reason": _("This person already has the course for this reason."),
     }
+
+    def ready(self) -> None:
+        from courses import checks  # noqa: F401 - registers them

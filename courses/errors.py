@@ -72,3 +72,73 @@ class RunKeyTaken(DomainError):
     advice = _("Choose another tag.")
     exposes = ("key",)
     key: str
+
+
+class CourseSiteNotConfigured(DomainError):
+    code = "course_site_not_configured"
+    message = _("No course site is connected: {missing} must not be empty.")
+    missing: tuple[str, ...]
+
+
+class CourseSiteUnavailable(DomainError):
+    """No answer that could be used. `may_pass` is whether to ask again at once, `retry_after` is in seconds."""
+
+    code = "course_site_unavailable"
+    status = 503
+    retry_after: float | None = None
+    may_pass: bool = False
+
+
+class CourseSiteAway(CourseSiteUnavailable):
+    """It gave no answer in time, dropped the connection, or failed."""
+
+    code = "course_site_away"
+    message = _("The course site isn’t answering.")
+    advice = _("It is asked again later.")
+
+
+class CourseSiteBusy(CourseSiteUnavailable):
+    code = "course_site_busy"
+    message = _("The course site is busy.")
+    advice = _("It is asked again later.")
+    may_pass: bool = True
+
+
+class CourseSiteUnreadable(CourseSiteUnavailable):
+    """Something other than the course site answered, or it didn't answer as documented."""
+
+    code = "course_site_unreadable"
+    message = _("The answer of the course site makes no sense.")
+    advice = _("Check its address: OPENEDX_API_BASE_URL, OPENEDX_STUDIO_API_BASE_URL.")
+
+
+class CourseSiteSecretWrong(DomainError):
+    code = "course_site_secret_wrong"
+    message = _("The course site doesn’t know the service worker {client_id}, or its secret is wrong.")
+    advice = _("Compare OPENEDX_COURSES_SERVICE_WORKER_CLIENT_ID and _SECRET with the application there.")
+    client_id: str
+
+
+class CourseSiteDenied(DomainError):
+    """It refuses the token that it issued itself."""
+
+    code = "course_site_denied"
+    message = _("The course site doesn’t accept the token of the service worker {client_id}.")
+    advice = _("Check that its account there is active and that the application’s user is that account.")
+    client_id: str
+
+
+class CourseSiteRefused(DomainError):
+    """An answer 400 to 499. `sentence` is the course site's own, without addresses of people; it may be empty."""
+
+    code = "course_site_refused"
+    message = _("The course site refused: {said}")
+    http_status: int
+    sentence: str
+
+    @property
+    def said(self) -> str:
+        return self.sentence or _("error {status}, without a reason.").format(status=self.http_status)
+
+    def details(self) -> dict[str, object]:
+        return super().details() | {"said": self.said}

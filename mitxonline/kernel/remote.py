@@ -234,13 +234,17 @@ class RemoteSession(requests.Session):
             self.mount(scheme, _Adapter())
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a prepared request. A `timeout` in seconds shortens the patience for this answer."""
+        """Send a prepared request. A `timeout` in seconds shortens the patience for this answer.
+
+        It is one number, or one for connecting and one for each wait for data.
+        """
         timeout = kwargs.get("timeout")
+        limits = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         request.headers[PARENT_HEADER] = traceparent()
 
         def work() -> requests.Response:
             left = seconds_left()
-            kwargs["timeout"] = min(timeout, left) if isinstance(timeout, int | float) else left
+            kwargs["timeout"] = tuple(left if limit is None else min(limit, left) for limit in limits)
             kwargs["stream"] = False
             return requests.Session.send(self, request, **kwargs)
 

@@ -14,6 +14,7 @@ from mitxonline.settings.parts.keycloak import *
 from mitxonline.settings.parts.limits import *
 from mitxonline.settings.parts.logs import *
 from mitxonline.settings.parts.mail import *
+from mitxonline.settings.parts.openedx import *
 from mitxonline.settings.parts.payments import *
 from mitxonline.settings.parts.remote import *
 from mitxonline.settings.parts.security import *

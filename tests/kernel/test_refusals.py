@@ -22,6 +22,8 @@ SAMPLES: dict[str, object] = {
     "StrOrPromise": "Northgate",
     "str | None": None,
     "int": 2,
+    "float | None": None,
+    "bool": True,
     "date": date(2026, 6, 30),
     "datetime": datetime(2026, 6, 30, tzinfo=UTC),
     "tuple[str, ...]": ("Ada", "Bob"),

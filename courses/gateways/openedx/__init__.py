@@ -1,0 +1,1 @@
+"""The course site (Open edX): its LMS and Studio."""
