@@ -16,6 +16,18 @@ _PART = r"(?:(?!%2[Ff])[^/?&\s\"'])+"
 _IN_ADDRESS = re.compile(
     rf"({_SLASH}(?:enrollmentcode|verify-email|password-reset{_SLASH}{_PART}){_SLASH}|[?&](?:code|token)=){_PART}"
 )
+# What else an error of a library may quote: whom it signed in as, and with what.
+_NAMED = re.compile(
+    r"""(?ix) ( \b [\w-]*
+        (?: password | passwd | secret | token | api[_-]?key | signature | credentials? | authorization | cookie
+        | session(?:id)? )
+    ["']? \s* [=:] \s* (?: (?:bearer|basic|jwt) \s+ )? ["']? ) [^\s"'&,;)]+ """
+)
+_SCHEME = re.compile(r"(?i)\b(bearer|basic|jwt)\s+[\w.~+/=-]{8,}")
+_LOGIN = re.compile(r"(?<=://)[^/\s@]+@")
+_CODE = re.compile(r"(?i)(\bcodes?\b[\s:=]*[\"'“‘]?)(?=[\w-]*[a-z])(?-i:(?=[\w-]*[A-Z]))[\w-]{4,}")
+_OPAQUE = re.compile(r"(?<![\w./-])(?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{20,}")
+_NUMBER = re.compile(r"(?<![\w.])(?:\+\d(?:[ -]?\d){7,}|\d(?:[ -]?\d){12,})(?!\w)")
 
 
 def redact(text: str) -> str:
@@ -27,6 +39,23 @@ def redact(text: str) -> str:
     trace = get_contextvars().get("trace")
     text = _IN_ADDRESS.sub(r"\1[code]", _EMAIL.sub("[e-mail]", text))
     return _UUID.sub(lambda found: found[0] if found[0] == trace else "[code]", text)
+
+
+def scrub(message: str) -> str:
+    """Return an error's message for people to read: one line, without anything that `redact` removes, nor passwords,
+    tokens, codes that are typed in, or long numbers. What could be one of them counts as one.
+    """
+    # Lines after the first quote rows of the database or bodies of answers.
+    line = redact(_LOGIN.sub("[login]@", message.strip().split("\n", 1)[0].strip()))
+    for pattern, text in (
+        (_NAMED, r"\1[secret]"),
+        (_SCHEME, r"\1 [secret]"),
+        (_CODE, r"\1[code]"),
+        (_OPAQUE, "[secret]"),
+        (_NUMBER, "[number]"),
+    ):
+        line = pattern.sub(text, line)
+    return line[:200]
 
 
 def redact_report(event: Any, _hint: dict[str, Any]) -> Any:

@@ -40,7 +40,7 @@ def ensure_work_in_progress(people: Mapping[str, User], *, now: datetime) -> Non
         event_type="ecommerce.events.ReceiptWanted",
         payload={"order_id": 0, "by_id": None},
         handler="ecommerce.receivers.email_receipt_again",
-        state=DeliveryState.FAILED,
+        state=DeliveryState.DEAD,
         attempts=30,
         last_error="ConnectionRefusedError at kernel/mail.py:57",
         created_at=now - timedelta(days=1),

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from mitxonline.coordinator import deliveries
 from mitxonline.coordinator.models import Delivery, ScheduledTask
+from mitxonline.coordinator.replay import describe_replayed, replay_deliveries
 from mitxonline.coordinator.schedule import overdue_tasks
 from mitxonline.kernel import clock
 from mitxonline.kernel.admin import ReadOnlyAdminMixin
@@ -71,7 +70,7 @@ class DeliveryAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[Delivery]):
     search_help_text = _("Number, trace, event or receiver")
     ordering = ("-pk",)
     show_full_result_count = False
-    actions = ("send_again",)
+    actions = ("replay",)
     fields = (
         "event_type",
         "payload_text",
@@ -96,16 +95,15 @@ class DeliveryAdmin(ReadOnlyAdminMixin, admin.ModelAdmin[Delivery]):
     def payload_text(self, delivery: Delivery) -> SafeString:
         return format_html("<pre>{}</pre>", json.dumps(delivery.payload, indent=2, ensure_ascii=False))
 
-    @admin.action(description=_("Send failed or pending deliveries again"), permissions=["send_again"])
-    def send_again(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
-        ids = list(chosen.values_list("pk", flat=True))
-        count = deliveries.send_again(ids=ids, now=clock.now())
-        sentence = ngettext("%(count)d delivery will be sent again.", "%(count)d deliveries will be sent again.", count)
-        self.message_user(request, sentence % {"count": count}, messages.SUCCESS if count else messages.WARNING)
+    @admin.action(description=_("Replay"), permissions=["replay"])
+    def replay(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+        ids = list(chosen.order_by("pk").values_list("pk", flat=True))
+        for level, sentence in describe_replayed(replay_deliveries(ids=ids, by_id=request.user.pk, now=clock.now())):
+            self.message_user(request, sentence, level)
 
-    def has_send_again_permission(self, request: HttpRequest) -> bool:
+    def has_replay_permission(self, request: HttpRequest) -> bool:
         # The permission exists although there is no form to change a delivery.
         return request.user.has_perm("coordinator.change_delivery")
 
     def has_view_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
-        return request.user.has_perm("coordinator.view_delivery") or self.has_send_again_permission(request)
+        return request.user.has_perm("coordinator.view_delivery") or self.has_replay_permission(request)

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from mitxonline.coordinator.events import Event
 from mitxonline.coordinator.models import Delivery
-from mitxonline.coordinator.routes import Receiver, path_of, route_of
+from mitxonline.coordinator.routes import Receiver, Route, ordering_of, path_of, route_of
 from mitxonline.coordinator.sending import send_after_commit
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import in_transaction
@@ -30,23 +30,32 @@ def publish(event: Event) -> None:
     with transaction.atomic(savepoint=False):
         for receiver in route.within:
             receiver(event)
-        for receivers, queue in ((route.after_commit, ""), (route.remote, settings.REMOTE_QUEUE)):
-            if receivers:
-                _record(event, receivers, queue=queue)
+        if route.later:
+            _record(event, route)
 
 
-def _record(event: Event, receivers: tuple[Receiver, ...], *, queue: str) -> None:
-    payload = event.to_payload()
-    now = clock.now()
-    deliveries = Delivery.objects.bulk_create(
+def _record(event: Event, route: Route) -> None:
+    payload, trace, now = event.to_payload(), trace_id(), clock.now()
+    # One statement, however many receivers.
+    recorded = Delivery.objects.bulk_create(
         Delivery(
             event_type=event.type_name(),
             payload=payload,
             handler=path_of(receiver),
-            trace_id=trace_id(),
+            order_key=_order_key(event, receiver),
+            trace_id=trace,
             next_attempt_at=now,
             sent_at=now,
         )
-        for receiver in receivers
+        for receiver in route.later
     )
-    send_after_commit([delivery.pk for delivery in deliveries], queue=queue)
+    ids = [delivery.pk for delivery in recorded]
+    here = len(route.after_commit)
+    for queue, chosen in (("", ids[:here]), (settings.REMOTE_QUEUE, ids[here:])):
+        if chosen:
+            send_after_commit(chosen, queue=queue)
+
+
+def _order_key(event: Event, receiver: Receiver) -> str:
+    ordering = ordering_of(receiver)
+    return ordering.key_of(event) if ordering is not None else ""

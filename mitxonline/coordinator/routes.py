@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -16,7 +16,9 @@ from django.utils.module_loading import import_string
 
 from mitxonline.coordinator.events import Event
 
-Receiver: TypeAlias = Callable[[Any], None]
+# A receiver after the commit may return a few words, which are kept with the attempt: "enrolled, verified".
+Receiver: TypeAlias = Callable[[Any], object]
+R = TypeVar("R", bound=Receiver)
 
 
 class UnroutedEvent(LookupError):
@@ -43,6 +45,43 @@ class Route:
     @property
     def later(self) -> tuple[Receiver, ...]:
         return self.after_commit + self.remote
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """Whose events a receiver needs one after another: those with the same value in this field."""
+
+    field: str
+    sequence: str
+
+    def key_of(self, event: Event) -> str:
+        """Return what is equal for events of the same sequence. Empty if the field is None: such an event has none."""
+        value = getattr(event, self.field)
+        return "" if value is None else f"{self.sequence}:{value}"
+
+
+def ordered_by(field: str, *, sequence: str = "") -> Callable[[R], R]:
+    """Declare that a receiver needs the events with the same value in this field one after another.
+
+        @ordered_by("order_number")
+        def book(event: OrderFulfilled) -> None: ...
+
+    A later delivery waits while an earlier one is pending, being made, tried again or dead; those of other orders don't
+    wait. Receivers that name the same `sequence` wait for each other too. "Earlier" is the order of publishing, so the
+    publisher has to hold a lock of what the field names, an order's row for its number.
+    """
+
+    def declare(receiver: R) -> R:
+        receiver.ordering = Ordering(field, sequence or path_of(receiver))  # type: ignore[attr-defined]
+        return receiver
+
+    return declare
+
+
+def ordering_of(receiver: Receiver) -> Ordering | None:
+    """Return what a receiver declared with `ordered_by`."""
+    ordering: Ordering | None = getattr(receiver, "ordering", None)
+    return ordering
 
 
 def routes() -> Mapping[type[Event], Route]:

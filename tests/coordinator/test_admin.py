@@ -21,7 +21,7 @@ def delivery() -> Delivery:
         publish(SeatTaken(1))
     delivery = Delivery.objects.order_by("pk")[0]
     Delivery.objects.filter(pk=delivery.pk).update(
-        state=DeliveryState.FAILED, attempts=30, finished_at=clock.now(), last_error="LookupError at x.py:1"
+        state=DeliveryState.DEAD, attempts=30, finished_at=clock.now(), last_error="LookupError at x.py:1"
     )
     return delivery
 
@@ -32,8 +32,8 @@ def staff(client: Client, *permissions: str) -> None:
     client.force_login(user)
 
 
-def send_again(client: Client, delivery: Delivery) -> int:
-    response = client.post(LIST, {"action": "send_again", "_selected_action": [delivery.pk]})
+def replay(client: Client, delivery: Delivery) -> int:
+    response = client.post(LIST, {"action": "replay", "_selected_action": [delivery.pk]})
     delivery.refresh_from_db()
     return response.status_code
 
@@ -50,16 +50,16 @@ def test_deliveries_are_shown_and_nothing_can_be_changed(client: Client, deliver
     assert client.post(reverse("admin:coordinator_delivery_delete", args=[delivery.pk])).status_code == 403
 
 
-def test_change_permission_allows_sending_again(client: Client, delivery: Delivery) -> None:
+def test_change_permission_allows_a_replay(client: Client, delivery: Delivery) -> None:
     staff(client, "change_delivery")
-    assert send_again(client, delivery) == 302
-    assert (delivery.state, delivery.attempts) == (DeliveryState.PENDING, 0)
+    assert replay(client, delivery) == 302
+    assert (delivery.state, delivery.attempts, delivery.attempts_before_replay) == (DeliveryState.PENDING, 30, 30)
 
 
-def test_view_permission_does_not_allow_sending_again(client: Client, delivery: Delivery) -> None:
+def test_view_permission_does_not_allow_a_replay(client: Client, delivery: Delivery) -> None:
     staff(client, "view_delivery")
-    send_again(client, delivery)
-    assert delivery.state == DeliveryState.FAILED
+    replay(client, delivery)
+    assert delivery.state == DeliveryState.DEAD
 
 
 def test_others_see_nothing(client: Client, delivery: Delivery) -> None:

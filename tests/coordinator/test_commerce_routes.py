@@ -26,5 +26,5 @@ def test_the_routes_list_receivers_in_order() -> None:
 def test_the_same_as_csv_and_as_a_table() -> None:
     rows = list(csv.reader(StringIO(output("--format", "csv"))))
     assert rows[0] == ["Event", "Fields", "When", "Receiver"]
-    assert len(rows) == 1 + 11
+    assert len(rows) == 1 + 15
     assert "tests.coordinator.world.wait_at_gate" in output()

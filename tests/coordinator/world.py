@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 
 from mitxonline.coordinator.bus import publish
 from mitxonline.coordinator.events import Event
-from mitxonline.coordinator.routes import Route
+from mitxonline.coordinator.routes import Route, ordered_by
 from mitxonline.kernel.db import named_lock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.trace import trace_id
@@ -43,6 +43,17 @@ class Unheard(Event):
 @dataclass(frozen=True)
 class Unrouted(Event):
     seat: int = 0
+
+
+@dataclass(frozen=True)
+class OrderMoved(Event):
+    order_number: str
+    step: int
+
+
+@dataclass(frozen=True)
+class OrderClosed(Event):
+    order_number: str | None = None
 
 
 class SeatRefused(DomainError):
@@ -107,6 +118,30 @@ def ask_elsewhere(event: SeatAsked) -> None:
         leave_trace("answered", event.seat)
 
 
+@ordered_by("order_number")
+def follow_order(event: OrderMoved) -> str:
+    """Fail until the test has left the trace "repaired" for this step."""
+    if event.step < 0 and not traces("repaired", event.step):
+        raise LookupError("not yet")
+    leave_trace(f"{event.order_number} moved", event.step)
+    return f"step {event.step}"
+
+
+def count_order(event: OrderMoved) -> int:
+    leave_trace(f"{event.order_number} counted", event.step)
+    return event.step
+
+
+@ordered_by("order_number", sequence="shelf")
+def put_on_shelf(event: OrderMoved) -> None:
+    leave_trace(f"{event.order_number} on shelf", event.step)
+
+
+@ordered_by("order_number", sequence="shelf")
+def take_off_shelf(event: OrderClosed) -> None:
+    leave_trace(f"{event.order_number} off shelf", 0)
+
+
 def take_and_lose(seat: int) -> None:
     publish(SeatTaken(seat))
     publish(SeatLost(seat))
@@ -117,5 +152,7 @@ ROUTES = {
     SeatLost: Route(within=(refuse,), after_commit=(remember,)),
     SeatWatched: Route(after_commit=(stumble, wait_at_gate)),
     SeatAsked: Route(after_commit=(note_question,), remote=(ask_elsewhere,)),
+    OrderMoved: Route(after_commit=(follow_order, count_order), remote=(put_on_shelf,)),
+    OrderClosed: Route(after_commit=(take_off_shelf,)),
     Unheard: Route(),
 }

@@ -165,7 +165,7 @@ def test_every_role_has_something_to_look_at(loaded: None) -> None:
         assert contracts_needing(contract_need, user=staff, today=today).count() == 1, contract_need
     assert failed_mails(staff, now=NOW, today=today).count() == 1
     assert SeatRequest.objects.open().count() == 1
-    assert Delivery.objects.filter(state=DeliveryState.FAILED).count() == 1
+    assert Delivery.objects.filter(state=DeliveryState.DEAD).count() == 1
 
 
 def test_members_add_up_with_their_codes(loaded: None) -> None:

@@ -111,7 +111,7 @@ def make_finance_world(size: int = 1) -> None:
 def make_operators_world(size: int = 1) -> None:
     now = clock.now()
     for number in range(size):
-        Delivery.objects.create(event_type="e", payload={}, handler="h", state=DeliveryState.FAILED, finished_at=now)
+        Delivery.objects.create(event_type="e", payload={}, handler="h", state=DeliveryState.DEAD, finished_at=now)
         Delivery.objects.create(event_type="e", payload={}, handler="h", next_attempt_at=now - timedelta(hours=2))
         name = f"a.task{number}"
         ScheduledTask.objects.create(name=name, known_since=now, succeeded_at=now - timedelta(days=number + 3))

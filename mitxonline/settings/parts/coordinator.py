@@ -19,6 +19,7 @@ DELIVERY_BACKOFF_MAX = 3600
 DELIVERY_RESEND_AFTER = 600  # after this time in the broker's queue a task counts as lost
 DELIVERY_SWEEP_SIZE = 1000
 DELIVERY_RETENTION_DAYS = 30
+DELIVERY_PURGE_SIZE = 1000  # rows in one transaction
 
 # Receivers that were moved, by the paths under which deliveries of the last release know them.
 MOVED_RECEIVERS = {
