@@ -134,7 +134,7 @@ PAGES = (
                 _(
                     "<p>The course’s page and your receipt give the last day. For a course with a start date it’s "
                     "after the start, so you can try the first lessons. For a course you can start any time, the "
-                    "period runs from the day you pay.</p>"
+                    "period runs from the day you pay. A program counts from the first of its courses.</p>"
                 ),
             ),
             (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from django.utils.translation import gettext as _
 
+from courses.models import CourseRun
 from ecommerce.enums import WITH_BANK_STATES, OrderState, RefundRequestState
 from ecommerce.errors.refunds import (
     AllGivenBack,
@@ -64,30 +66,41 @@ def refund_window(order: Order, *, now: datetime, shop: ShopSettings | None = No
 
 
 def find_last_day(line: OrderLine, *, bought_at: datetime, days: int) -> date:
-    run = line.product.course_run
-    if run is None:
-        return last_refund_day(starts_at=None, is_self_paced=False, bought_at=bought_at, days=days)
-    return last_refund_day(starts_at=run.start_date, is_self_paced=run.is_self_paced, bought_at=bought_at, days=days)
+    return last_refund_day(begin_dates(_find_runs(line)), bought_at=bought_at, days=days)
 
 
-def last_refund_day(*, starts_at: datetime | None, is_self_paced: bool, bought_at: datetime, days: int) -> date:
-    """Count the days from a start, or from the purchase if it has started by then or is self-paced.
+def begin_dates(runs: Iterable[CourseRun | None]) -> list[datetime | None]:
+    """When each run begins for its learner; None for one that is self-paced or has no date."""
+    return [None if run.is_self_paced else run.start_date for run in runs if run is not None]
 
+
+def last_refund_day(begins: Iterable[datetime | None], *, bought_at: datetime, days: int) -> date:
+    """Count the days from the start, of a program from that of its first course.
+
+    What has started by then or is self-paced (None) begins with the purchase.
     Panel, cart, receipt and refund request all ask here, so that none promises what another refuses.
     """
-    counted_from = bought_at if is_self_paced or starts_at is None else max(bought_at, starts_at)
-    return clock.date_of(counted_from + timedelta(days=days))
+    return clock.date_of(first_begin(begins, bought_at=bought_at) + timedelta(days=days))
 
 
-def refund_promise(
-    *, starts_at: datetime | None, is_self_paced: bool, now: datetime, shop: ShopSettings | None = None
-) -> str:
-    """Say until when a start is refunded if it is bought now; nothing if the shop takes no requests."""
+def first_begin(begins: Iterable[datetime | None], *, bought_at: datetime) -> datetime:
+    return min((max(bought_at, begin or bought_at) for begin in begins), default=bought_at)
+
+
+def refund_promise(begins: Iterable[datetime | None], *, now: datetime, shop: ShopSettings | None = None) -> str:
+    """Say until when what begins then is refunded if it is bought now; nothing if the shop takes no requests."""
     shop = shop or shop_settings()
     if not shop.window_days:
         return ""
-    last = last_refund_day(starts_at=starts_at, is_self_paced=is_self_paced, bought_at=now, days=shop.window_days)
+    last = last_refund_day(begins, bought_at=now, days=shop.window_days)
     return _("Full refund until %(day)s") % {"day": format_deadline(last, today=clock.date_of(now))}
+
+
+def _find_runs(line: OrderLine) -> Iterable[CourseRun | None]:
+    """The run that was bought, or those a program gave: its rows, prefetched or not."""
+    if line.product.program_id is None:
+        return [line.product.course_run]
+    return [row.run for row in line.courses.all()]
 
 
 def _find_refusal(order: Order, window: RefundWindow, shop: ShopSettings) -> RefundNotAskable | None:

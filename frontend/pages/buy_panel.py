@@ -371,7 +371,7 @@ def refund_text(run: RunOffer, *, now: datetime, shop: ShopSettings) -> str:
     """The last day of the refund period of a start that is bought now."""
     if run.price is None or run.price.is_zero:
         return ""
-    return refund_promise(starts_at=run.starts_at, is_self_paced=run.self_paced, now=now, shop=shop)
+    return refund_promise([None if run.self_paced else run.starts_at], now=now, shop=shop)
 
 
 def calendar_url(run_id: int, starts_at: datetime | None, ends_at: datetime | None, *, now: datetime) -> str:

@@ -19,7 +19,7 @@ from ecommerce.models import DiscountCode, ShopSettings
 from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_current_basket
 from ecommerce.selectors.baskets import cart_note
 from ecommerce.selectors.discount_text import off_text
-from ecommerce.selectors.refund_window import refund_promise
+from ecommerce.selectors.refund_window import begin_dates, refund_promise
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.baskets.baskets import drop_needless_codes, remember_total, settle_shown_basket
 from frontend.pages.awaited import AwaitedOrder, awaited_orders
@@ -285,13 +285,8 @@ def line_refund(line: PricedLine, page: CartPage) -> str:
     """Until when a line is refunded if it is bought now; nothing where nothing is paid."""
     if line.needs_code or line.refusal is not None or line.due.is_zero:
         return ""
-    run = line.product.course_run
-    return refund_promise(
-        starts_at=run.start_date if run else None,
-        is_self_paced=run.is_self_paced if run else False,
-        now=page.now,
-        shop=page.shop,
-    )
+    runs = [each.run for each in line.program.courses] if line.is_program else [line.product.course_run]
+    return refund_promise(begin_dates(runs), now=page.now, shop=page.shop)
 
 
 def discount_sentence(line: PricedLine) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -32,7 +32,8 @@ from ecommerce.pricing import price_item
 from ecommerce.programs import ProgramCourse, ProgramTerms, describe_programs
 from ecommerce.rules import refuse_program
 from ecommerce.selectors.basket_prices import make_item
-from ecommerce.selectors.refund_window import refund_promise
+from ecommerce.selectors.refund_window import begin_dates, first_begin, refund_promise
+from ecommerce.selectors.shop import shop_settings
 from frontend.pages.awaited import AwaitedOrder, find_order_with_product
 from frontend.pages.buy_panel import BUY, DASHBOARD, ENTER_CODE
 from frontend.pages.cards import CourseCard, CourseTile, ProgramCard, course_cards, enrolled_course_ids
@@ -41,6 +42,9 @@ from frontend.pages.links import program_url
 from frontend.pages.offers import CourseOffer, course_offers, short_price
 from frontend.site.navigation import PROGRAMS, Crumb
 from mitxonline.kernel.money import Money
+
+# So many refund days the style sheet tells apart. Where there are more, a later one is shown as the last of these.
+DAYS_SHOWN = 8
 
 
 class ProgramState(StrEnum):
@@ -77,6 +81,20 @@ class TakenCourse:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundTexts:
+    """Until when a program is refunded, for the starts one may choose: the text of the earliest day first.
+
+    `places` has the place of each start’s text, from 1. The earliest among the chosen starts is the program’s.
+    """
+
+    texts: tuple[str, ...] = ()
+    places: Mapping[int, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return any(self.texts)
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramPanel:
     """The price of a program with its starts and the button, or what is so instead.
 
@@ -90,7 +108,7 @@ class ProgramPanel:
     sentence: str = ""
     product_id: int | None = None
     courses: tuple[ProgramCourse, ...] = ()
-    refund_text: str = ""
+    refunds: RefundTexts = RefundTexts()
     taken: tuple[TakenCourse, ...] = ()
     needed: int = 0
     fulfilled: int = 0
@@ -322,8 +340,27 @@ def _panel_on_sale(
         sentence=sentence,
         product_id=product.pk if refusal is None else None,
         courses=terms.courses if refusal is None else (),
-        refund_text=refund_promise(starts_at=None, is_self_paced=False, now=now) if not price.due.is_zero else "",
+        refunds=_list_refunds(terms, now=now) if not price.due.is_zero else RefundTexts(),
     )
+
+
+def _list_refunds(terms: ProgramTerms, *, now: datetime) -> RefundTexts:
+    shop = shop_settings()
+    fixed = begin_dates(each.run for each in terms.given if not each.has_choice)
+    begins = {
+        run.pk: first_begin([*fixed, *begin_dates([run])], bought_at=now)
+        for each in terms.given
+        if each.has_choice
+        for run in each.starts
+    }
+    if not begins:
+        return RefundTexts((refund_promise(fixed, now=now, shop=shop),))
+    promises = {begin: refund_promise([begin], now=now, shop=shop) for begin in sorted(set(begins.values()))}
+    texts = list(dict.fromkeys(promises.values()))
+    if len(texts) == 1:
+        return RefundTexts((texts[0],))
+    places = {pk: min(texts.index(promises[begin]) + 1, DAYS_SHOWN) for pk, begin in begins.items()}
+    return RefundTexts(tuple(texts[:DAYS_SHOWN]), places)
 
 
 def _describe_owned(terms: ProgramTerms) -> str:

@@ -25,6 +25,6 @@ def line_refund(line: PricedLine, page: cart.CartPage) -> str:
 
 
 @register.filter
-def of(addresses: Mapping[int, str], product_id: int) -> str:
-    """`{{ page.page_urls|of:line.product.pk }}`"""
-    return addresses.get(product_id, "")
+def of(values: Mapping[int, object] | None, pk: int) -> object:
+    """`{{ page.page_urls|of:line.product.pk }}`: what belongs to a row; nothing where there is none."""
+    return (values or {}).get(pk, "")

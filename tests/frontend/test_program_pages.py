@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,7 +25,7 @@ from ecommerce.receivers import email_receipt, email_review
 from ecommerce.services.orders.fulfillment import fulfill_or_review, fulfill_order
 from frontend.pages.programs import build_program_page
 from mitxonline.kernel import clock
-from mitxonline.kernel.dates import format_day
+from mitxonline.kernel.dates import format_day, format_deadline
 from mitxonline.users.models import User
 from tests.factories import make_course, make_department, make_product, make_run, make_user
 from tests.factories.pages import (
@@ -189,6 +190,10 @@ def test_a_visitor_who_has_nothing_sees_the_full_price(client: Client, learner: 
 
 def bought(world: World, learners_client: Client) -> Order:
     add_from(learners_client, read(learners_client.get(world.page.url)))
+    return buy(learners_client)
+
+
+def buy(learners_client: Client) -> Order:
     form = read(learners_client.get("/cart/")).one("form[action='/checkout/']")
     learners_client.post("/checkout/", {field["name"]: field["value"] for field in form.find_all("input")})
     order = Order.objects.get()
@@ -427,3 +432,50 @@ def test_a_start_called_off_while_paying_is_told_to_buyer_and_staff(
     desk = read(staff.get(reverse("shop_orders:order", args=[order.pk]))).text
     assert "A start the buyer chose has closed: Infection" in desk
     assert f"Statistics: Starts {format_day(world.only_b.start_date or world.now)}" in desk
+
+
+def refund_days(text: str) -> list[str]:
+    return re.findall(r"[Rr]efunds? until ([^.:]*?\d{4})", text)
+
+
+def test_page_cart_receipt_and_e_mail_name_one_refund_day(learners_client: Client, learner: User, world: World) -> None:
+    """The days count from the first course that begins, not from the purchase."""
+    first, later = (format_day(world.now + days * DAY) for days in (34, 44))
+    page = read(learners_client.get(world.page.url))
+    assert [words(each) for each in page.select(".of-days > span")] == [
+        f"Full refund until {format_deadline(clock.date_of(world.now + days * DAY), today=clock.today())}"
+        for days in (14, 34)
+    ]
+    places = {str(each["value"]): each["data-day"] for each in page.select("section.panel option")}
+    assert places == {str(world.next.pk): "2", str(world.any_time.pk): "1"}
+    cart = add_from(learners_client, page)
+    assert page.select(".of-days > span")[1].text in words(cart.one(".cart-line"))
+    order = buy(learners_client)
+    receipt = read(learners_client.get(f"/checkout/receipt/?order_number={order.number}"))
+    assert refund_days(receipt.text) == [first]
+    asking = read(learners_client.get(f"/orders/refund/?order_number={order.number}"))
+    assert refund_days(asking.text) == [first]
+    email_receipt(OrderFulfilled(order_id=order.pk, purchaser_id=learner.pk, number=order.number, at=world.now))
+    assert refund_days(str(mail.outbox[-1].body)) == [first]
+    file = learners_client.get(f"/checkout/receipt/pdf/?order_number={order.number}")
+    assert refund_days(" ".join(words_of_pdf(file.content)[0].split())) == [first]
+    assert later not in receipt.text
+
+
+def test_a_program_with_a_course_open_now_begins_with_the_purchase(learners_client: Client, world: World) -> None:
+    cart = add_from(learners_client, read(learners_client.get(world.page.url)), start=str(world.any_time.pk))
+    last = format_deadline(clock.date_of(world.now + 14 * DAY), today=clock.today())
+    assert f"Full refund until {last}" in words(cart.one(".cart-line"))
+    receipt = read(learners_client.get(f"/checkout/receipt/?order_number={buy(learners_client).number}"))
+    assert refund_days(receipt.text) == [format_day(world.now + 14 * DAY)]
+
+
+def test_owned_courses_dont_begin_a_program(learners_client: Client, learner: User, world: World) -> None:
+    world.has(learner, world.begun)
+    page = read(learners_client.get(world.page.url))
+    last = format_deadline(clock.date_of(world.now + 44 * DAY), today=clock.today())
+    assert f"Full refund until {last}" in panel(page)
+    assert not page.select(".of-days")
+    assert f"Full refund until {last}" in words(add_from(learners_client, page).one(".cart-line"))
+    receipt = read(learners_client.get(f"/checkout/receipt/?order_number={buy(learners_client).number}"))
+    assert refund_days(receipt.text) == [format_day(world.now + 44 * DAY)]
