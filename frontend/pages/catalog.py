@@ -34,6 +34,7 @@ from frontend.site.navigation import CATALOG
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_month
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.paging import PAGE, find_page
 
 PAGE_SIZE = 9
 TEXT_MAX_LENGTH = 100
@@ -41,7 +42,7 @@ SHOWN_OPTIONS = 5
 LISTED_OPTIONS = 30  # of topics and instructors; those with the most courses
 SHOWN_PROGRAMS = 4
 PRICE_STEP = 200
-SEARCH, PAGE, SORT = "q", "page", "sort"
+SEARCH, SORT = "q", "sort"
 
 
 class Start(StrEnum):
@@ -280,7 +281,7 @@ class Catalog:
 
     @cached_property
     def page(self) -> Page[Row]:
-        return Paginator(self.found, PAGE_SIZE).get_page(self.query.page)
+        return find_page(Paginator(self.found, PAGE_SIZE), self.query.page)
 
     @cached_property
     def cards(self) -> list[CourseCard]:

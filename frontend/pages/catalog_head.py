@@ -8,7 +8,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from frontend.pages.catalog import PAGE, Catalog
+from frontend.pages.catalog import Catalog
+from mitxonline.kernel.paging import PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def _describe(count: int, brand_name: str) -> str:
 
 
 def _canonical(catalog: Catalog) -> str:
-    """The address of this list in any order of courses and parameters; beyond the last page, that of the last."""
+    """The address of this list in any order of courses and parameters."""
     params = QueryDict(replace(catalog.query, sort=None).to_query_string().removeprefix("?"), mutable=True)
     if catalog.page.number > 1:
         params[PAGE] = str(catalog.page.number)

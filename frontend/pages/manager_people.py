@@ -18,6 +18,7 @@ from b2b.selectors.people import PersonWithSeat, search_seats, seats_of_organiza
 from frontend.pages.managers import SEARCH_MAX_LENGTH, manager_crumbs
 from frontend.site.navigation import Crumb
 from frontend.site.parsing import parse_row_id
+from mitxonline.kernel.paging import PAGE, find_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def build_people_page(
     words = "".join(char for char in params.get("q", "") if char.isprintable()).strip()[:SEARCH_MAX_LENGTH]
     seats = seats_of_organization(organization.pk, contract_id=contract_id)
     found = search_seats(seats, words).order_by("user__name", "user__email", "pk")
-    page = Paginator(found, PER_PAGE).get_page(params.get("page", "1"))
+    page = find_page(Paginator(found, PER_PAGE), params.get(PAGE))
     return PeoplePage(
         organization=organization,
         contracts=contracts,

@@ -35,6 +35,7 @@ from b2b.selectors.managers import (
 from b2b.services.handouts.assign import HandOutPlan, RecipientOutcome, RecipientRow
 from frontend.site.navigation import Crumb
 from frontend.site.parsing import parse_row_id
+from mitxonline.kernel.paging import PAGE, find_page
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -149,7 +150,7 @@ def build_codes_page(
     else:
         counts, load_lines = count_invitations(contract_id, now=now), invitation_lines
         rows = filter_invitations(contract_id, code_filter, now=now)
-    page = _paginate(rows, code_filter, counts, params.get("page", "1"))
+    page = _paginate(rows, code_filter, counts, params.get(PAGE))
     return CodesPage(
         organization=organization,
         contract=contract,
@@ -162,12 +163,12 @@ def build_codes_page(
     )
 
 
-def _paginate(rows: QuerySet[Any], code_filter: CodeFilter, counts: Mapping[str, int], number: str) -> Page[Any]:
+def _paginate(rows: QuerySet[Any], code_filter: CodeFilter, counts: Mapping[str, int], number: str | None) -> Page[Any]:
     paginator = Paginator(rows, PER_PAGE)
     if not (code_filter.words or code_filter.run_id):
         # The tabs have counted these rows already. Filling the cached property saves the paginator its own query.
         paginator.__dict__["count"] = counts.get(code_filter.state, 0) if code_filter.state else sum(counts.values())
-    return paginator.get_page(number)
+    return find_page(paginator, number)
 
 
 def _build_tabs(code_filter: CodeFilter, counts: Mapping[str, int]) -> tuple[StateTab, ...]:

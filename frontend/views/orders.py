@@ -25,6 +25,7 @@ from frontend.views.decorators import signed_in
 from frontend.views.links import receipt_url
 from mitxonline.kernel import clock
 from mitxonline.kernel.forms import refusals_on
+from mitxonline.kernel.paging import PAGE, find_page
 
 ORDERS_ON_A_PAGE = 20
 # The id of the element that polls a receipt until its payment is confirmed.
@@ -62,8 +63,7 @@ def pdf(request: HttpRequest) -> HttpResponse:
 @signed_in()
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
-    paginator = Paginator(orders_of(account_id(request)), ORDERS_ON_A_PAGE)
-    page = paginator.get_page(request.GET.get("page"))
+    page = find_page(Paginator(orders_of(account_id(request)), ORDERS_ON_A_PAGE), request.GET.get(PAGE))
     return render(request, "frontend/orders/history.html", {"page": page})
 
 

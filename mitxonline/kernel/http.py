@@ -22,6 +22,7 @@ from django_htmx.middleware import HtmxDetails
 
 from mitxonline.kernel.constraints import refusal_for
 from mitxonline.kernel.errors import DomainError, RateLimited
+from mitxonline.kernel.paging import PageGone, redirect_to_last_page
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class DomainErrorMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Respond to a refusal. It has already rolled back any transaction the view had opened."""
+        if isinstance(exception, PageGone):
+            return redirect_to_last_page(request, exception)
         if isinstance(exception, IntegrityError) and (refusal := refusal_for(exception)) is not None:
             # Every check before the database's should have refused this, so whoever runs the site hears of it.
             logger.error("a constraint refused what no check had", exc_info=exception)

@@ -247,11 +247,17 @@ class TestCodes:
         with queries(exactly=15):
             client.get(manage(world))
 
+    @pytest.mark.parametrize("rest", ["codes/", "people/"])
+    def test_a_page_beyond_the_last_leads_to_the_last(self, world: Northgate, dana: Client, rest: str) -> None:
+        address = manage(world) if rest == "codes/" else f"/organizations/{world.organization.slug}/manage/people/"
+        response = dana.get(f"{address}?q=nobody&page=7")
+        assert (response.status_code, response.headers["Location"]) == (302, f"{address}?q=nobody")
+
     def test_codes_are_paginated(self, dana: Client, sign_in: SignIn, db: None) -> None:
         world = make_northgate(codes=60, seats=60)
         client = sign_in(world.manager)
         assert "Showing 26–50 of 60" in client.get(manage(world), {"page": 2}).content.decode()
-        assert "Showing 51–60 of 60" in client.get(manage(world), {"page": 99}).content.decode()
+        assert "Showing 51–60 of 60" in client.get(manage(world), {"page": 99}, follow=True).content.decode()
 
 
 class TestHandingOut:
