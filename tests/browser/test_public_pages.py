@@ -86,6 +86,34 @@ def test_the_filters_of_a_phone_keep_the_focus(open_visitor: OpenVisitor, addres
     expect(page.get_by_role("checkbox", name="Computing")).to_be_hidden()
 
 
+def test_back_leads_past_the_sheet_of_filters(open_visitor: OpenVisitor, addresses: dict[str, str]) -> None:
+    """Two filters, then a course: Back shows the filtered list, and Back again the whole one, without the sheet."""
+    visitor = open_visitor(width=390)
+    page = visitor.page
+    visitor.opens(addresses["catalog"])
+    opens_filters(page)
+    page.get_by_role("checkbox", name="Computing").check()
+    expect(page.get_by_role("link", name="Show 3 courses")).to_be_visible()
+    page.get_by_role("checkbox", name="Intermediate").check()
+    page.get_by_role("link", name="Show 1 course", exact=True).click()
+    sheet = page.get_by_role("heading", name="Filters")
+    expect(sheet).to_be_hidden()
+    expect(page.get_by_role("link", name="Filters 2")).to_be_focused()
+    page.locator(".results article a").first.click()
+    expect(page.locator(".course-head")).to_be_visible()
+
+    page.go_back()
+    expect(page.get_by_role("link", name="Filters 2")).to_be_visible()
+    expect(sheet).to_be_hidden()
+    page.go_back()
+    expect(page.get_by_text("20 courses of 20")).to_be_visible()
+    expect(sheet).to_be_hidden()
+
+    opens_filters(page)
+    page.go_back()
+    expect(sheet).to_be_hidden()
+
+
 def test_the_narrowest_phone_shows_everything(open_visitor: OpenVisitor, addresses: dict[str, str]) -> None:
     visitor = open_visitor(width=320)
     for address in addresses.values():

@@ -25,13 +25,36 @@ document.addEventListener("keydown", (event) => {
   });
 });
 
-// The sheet of filters is open while the address ends in #filters. What opened it has the focus again afterwards.
+// The sheet of filters is open while the address ends in #filters. It takes one entry of the history, however many
+// filters are chosen in it, and closing replaces that entry: Back leads to the list as it was, not into the sheet.
+// What opened the sheet has the focus again afterwards.
+const sheet = () => document.querySelector(".filters:target");
+const closeSheet = () => location.replace("#catalog");
+const shownList = () => location.pathname + location.search;
+let shown = shownList();
+document.addEventListener("click", (event) => {
+  if (!sheet() || !event.target.closest("a[href='#catalog']")) return;
+  event.preventDefault();
+  closeSheet();
+});
+document.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
+  if (sheet()) detail.history.type = "replace";
+});
+for (const name of ["htmx:pushedIntoHistory", "htmx:replacedInHistory", "htmx:historyRestore"]) {
+  document.addEventListener(name, () => {
+    shown = shownList();
+  });
+}
+// htmx restores only what it has marked; the list before the first choice isn't among that.
+addEventListener("popstate", ({ state }) => {
+  if (!state?.htmx && shownList() !== shown) location.reload();
+});
 const opener = () => document.querySelector(".filters-open");
 addEventListener("hashchange", ({ oldURL, newURL }) => {
   if (oldURL.endsWith("#filters") && newURL.endsWith("#catalog")) opener()?.focus({ preventScroll: true });
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && document.querySelector(".filters:target")) location.hash = "#catalog";
+  if (event.key === "Escape" && sheet()) closeSheet();
 });
 
 document.addEventListener("focusin", (event) => {
