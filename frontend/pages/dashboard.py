@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,7 +26,7 @@ from courses.selectors.programs import (
     requirements_trees,
 )
 from frontend.pages.awaited import AwaitedOrder, awaited_orders
-from frontend.pages.links import course_url, courses_with_a_page, organization_url, program_url
+from frontend.pages.links import course_urls, organization_url, program_url
 from mitxonline.users.models import User
 
 RUNS_SHOWN = 3
@@ -97,6 +97,7 @@ class DashboardPage:
     finished: tuple[CourseRow, ...]
     waiting: tuple[WaitingCode, ...]
     organizations: tuple[OrganizationCard, ...]
+    course_urls: Mapping[int, str]
     programs: tuple[StartedProgram, ...]
     awaited: tuple[AwaitedOrder, ...]
     now: datetime
@@ -121,15 +122,17 @@ def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
     dashboard = dashboard_for(user.pk, now=now)
     runs = [*dashboard.in_progress, *dashboard.upcoming, *dashboard.finished]
     started = frozenset(run.course_id for run in runs)
-    with_page = courses_with_a_page(started)
-    in_progress = _course_rows(dashboard.in_progress, with_page)
+    organizations = organizations_of(user.pk, now=now)
+    urls = course_urls([*(run.course for run in runs), *list_contract_courses(organizations)])
+    in_progress = _course_rows(dashboard.in_progress, urls)
     return DashboardPage(
         current=next(iter(in_progress), None),
         in_progress=in_progress[1:],
-        upcoming=_course_rows(dashboard.upcoming, with_page),
-        finished=_course_rows(dashboard.finished, with_page),
+        upcoming=_course_rows(dashboard.upcoming, urls),
+        finished=_course_rows(dashboard.finished, urls),
         waiting=tuple(waiting_codes(user)),
-        organizations=tuple(_organization_card(each) for each in organizations_of(user.pk, now=now)),
+        organizations=tuple(_organization_card(each) for each in organizations),
+        course_urls=urls,
         programs=_started_programs(started),
         awaited=awaited_orders(user.pk),
         now=now,
@@ -137,8 +140,12 @@ def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
     )
 
 
-def _course_rows(runs: Iterable[CourseRun], with_page: frozenset[int]) -> tuple[CourseRow, ...]:
-    return tuple(CourseRow(run, url=course_url(run.course) if run.course_id in with_page else "") for run in runs)
+def list_contract_courses(organizations: Iterable[MemberOrganization]) -> list[Course]:
+    return [run.course for each in organizations for contract in each.contracts for run in contract.runs]
+
+
+def _course_rows(runs: Iterable[CourseRun], urls: Mapping[int, str]) -> tuple[CourseRow, ...]:
+    return tuple(CourseRow(run, url=urls.get(run.course_id, "")) for run in runs)
 
 
 def _organization_card(member: MemberOrganization) -> OrganizationCard:

@@ -12,18 +12,22 @@ from b2b.models import OrganizationPage
 from b2b.selectors.seats import MemberContract, MemberOrganization, organizations_of
 from courses.models import Course, CourseRun, Department
 from courses.selectors.run_dates import effort_text, format_run_access, format_run_dates
-from ecommerce.models import OrderLine, Product
+from ecommerce.models import Order, OrderLine, Product
 from ecommerce.selectors.discount_text import gateway_name
 from ecommerce.selectors.receipts import describe_courses
+from frontend.pages.dashboard import list_contract_courses
+from frontend.pages.links import course_urls
 from frontend.pages.receipt import ReceiptPage
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.text import list_titles
 from mitxonline.users.sso.connections import is_connected
 from mitxonline.users.sso.providers import KEYCLOAK, find_provider
 
 register = template.Library()
 
 register.filter("gateway_name", gateway_name)
+register.filter("list_titles", list_titles)
 
 
 @register.simple_tag
@@ -73,6 +77,11 @@ def department_name(product: Product) -> str:
 
 
 @register.filter
+def order_title(order: Order) -> str:
+    return list_titles(line.title for line in order.lines.all())
+
+
+@register.filter
 def list_money(line: OrderLine) -> str:
     return Money(line.list_price, line.currency).formatted()
 
@@ -90,6 +99,12 @@ def member_organization(context: Context, organization: OrganizationPage) -> Mem
         return None
     found = organizations_of(user.pk, now=clock.now(), organization_id=organization.pk)
     return found[0] if found else None
+
+
+@register.simple_tag
+def contract_course_urls(member: MemberOrganization | None) -> dict[int, str]:
+    """The pages of the courses of a member’s contracts, by the course’s id; one query."""
+    return course_urls(list_contract_courses([member])) if member is not None else {}
 
 
 @register.inclusion_tag("frontend/organizations/take_seat.html", takes_context=True)

@@ -2,9 +2,11 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 import idna
+from django.utils.translation import gettext as _
 
 # Punctuation around a word, and control and format characters: a paste brings zero-width spaces along.
 # An underscore belongs to the word.
@@ -28,6 +30,18 @@ def require_text(text: str) -> str:
     if not text:
         raise ValueError("The text is empty")
     return text
+
+
+def join_titles(titles: Iterable[str]) -> str:
+    """Return titles within a sentence, as “Medication safety, step by step” and “Statistics”: many contain commas."""
+    *others, last = [_("“%(title)s”") % {"title": title} for title in titles] or [""]
+    return _("%(others)s and %(last)s") % {"others": ", ".join(others), "last": last} if others else last
+
+
+def list_titles(titles: Iterable[str]) -> str:
+    """Return titles that stand by themselves or after a colon: one as it is, several as join_titles."""
+    listed = list(titles)
+    return listed[0] if len(listed) == 1 else join_titles(listed)
 
 
 def read_code(text: str) -> str:

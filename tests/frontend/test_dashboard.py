@@ -22,7 +22,7 @@ from tests.factories import (
     make_run,
     make_user,
 )
-from tests.factories.pages import make_program, make_program_page
+from tests.factories.pages import make_course_page, make_program, make_program_page
 from tests.frontend.conftest import Northgate, SignIn, make_northgate
 from tests.support.counting import queries
 from tests.support.reading import read
@@ -106,6 +106,19 @@ def test_only_three_courses_are_listed_and_the_rest_counted(learners_client: Cli
     assert len([name for name in page.buttons() if name.startswith("Enroll")]) == 2
     page = read(learners_client.get("/organizations/northgate-health/"))
     assert len([name for name in page.buttons() if name.startswith("Enroll")]) == 5
+
+
+def test_titles_of_a_contracts_courses_lead_to_their_pages(learners_client: Client) -> None:
+    contract = joined(learners_client)
+    course = make_course(title="Writing clearly at work")
+    make_course_page(course)
+    make_contract_run(contract.contract, course)
+    make_contract_run(contract.contract, make_course(title="Without a page"))
+    for address in ("/dashboard/", "/organizations/northgate-health/"):
+        page = read(learners_client.get(address))
+        assert page.links()["Writing clearly at work"] == f"/courses/{course.readable_id}/"
+        assert "Without a page" in page.text
+        assert "Without a page" not in page.links()
 
 
 @pytest.mark.parametrize(
