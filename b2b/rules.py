@@ -130,7 +130,7 @@ class ContractSeats:
         is_entitled = terms.is_free and facts.is_member
         refusal = self._refusal(purchase, line, run, facts) if line.code or is_entitled else None
         if line.code is None and facts.has_course and refusal is None and not facts.withdrawn:
-            refusal = AlreadyEnrolled(title=line.product.title)
+            refusal = AlreadyEnrolled(titles=(line.product.title,))
         # Product ids can be enumerated, so only the organization's people and holders of a code learn whose contract
         # a product belongs to.
         shows_organization = line.code is not None or line.knows_code or facts.seat is not None or facts.is_insider

@@ -243,7 +243,7 @@ class NotAlreadyEnrolled(_ReadOnlyRule):
             elif line.product.course_run is None:
                 verdict = _judge_owned_courses(line)
             elif not line.product.requires_code and find_owned_courses(line.product, line.runs, enrolled):
-                verdict = RuleVerdict(product_id=line.product.pk, refusal=AlreadyEnrolled(title=line.product.title))
+                verdict = RuleVerdict(product_id=line.product.pk, refusal=AlreadyEnrolled(titles=(line.product.title,)))
             if verdict is not None:
                 verdicts.append(verdict)
         return verdicts
@@ -284,10 +284,10 @@ def _judge_owned_courses(line: PurchaseLine) -> RuleVerdict | None:
     if not terms.owned:
         return None
     if not terms.given:
-        return RuleVerdict(product_id=line.product.pk, refusal=AlreadyEnrolled(title=title))
+        return RuleVerdict(product_id=line.product.pk, refusal=AlreadyEnrolled(titles=(title,)))
     if terms.policy == OwnedCourses.NOT_SOLD:
         owned = tuple(sorted(each.course.title for each in terms.owned))
-        refusal = PartlyEnrolled(title=title, owned=owned, count=len(terms.courses))
+        refusal = PartlyEnrolled(titles=(title,), owned=owned, count=len(terms.courses))
         return RuleVerdict(product_id=line.product.pk, refusal=refusal)
     return None
 

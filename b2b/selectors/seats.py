@@ -29,7 +29,7 @@ from courses.selectors.dashboard import enrolled_run_ids
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
-from mitxonline.kernel.text import normalize_email
+from mitxonline.kernel.text import join_titles, normalize_email
 from mitxonline.users.models import User
 from mitxonline.users.sso.connections import is_connected
 from mitxonline.users.sso.keycloak import issuer
@@ -288,11 +288,11 @@ def losses_of(connection: UserSocialAuth) -> list[str]:
         .order_by("contract__name", "contract_id")
         .values_list("contract__terms__organization_id", "contract__name")
     ):
-        seats[organization_id].append(f"“{name}”")
+        seats[organization_id].append(name)
     sentences = []
     for each in memberships.select_related("organization").order_by("organization__name", "pk"):
         leaves = each.source == MembershipSource.SSO and not each.is_manager
-        names = {"organization": each.organization.name, "contracts": _join_names(seats[each.organization_id])}
+        names = {"organization": each.organization.name, "contracts": join_titles(seats[each.organization_id])}
         if leaves and names["contracts"]:
             sentences.append(_("You’ll leave %(organization)s and give up your seat in %(contracts)s.") % names)
         elif leaves:
@@ -300,8 +300,3 @@ def losses_of(connection: UserSocialAuth) -> list[str]:
         elif names["contracts"]:
             sentences.append(_("You’ll give up your seat in %(contracts)s of %(organization)s.") % names)
     return sentences
-
-
-def _join_names(names: list[str]) -> str:
-    *others, last = names or [""]
-    return _("%(others)s and %(last)s") % {"others": ", ".join(others), "last": last} if others else last

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.text import join_titles
 
 
 class FieldRefused(DomainError):
@@ -37,9 +38,12 @@ class BuyerHasCourse(DomainError):
     """An order in review isn’t fulfilled while its buyer has one of its courses from another source."""
 
     code = "buyer_has_course"
-    message = _("The buyer already has “{title}”.")
+    message = _("The buyer already has {titles_text}.")
     advice = _("Refund it. Then you can fulfill the rest.")
-    title: str
+    titles: tuple[str, ...]
+
+    def details(self) -> dict[str, object]:
+        return super().details() | {"titles_text": join_titles(self.titles)}
 
 
 class ReceiptNotYet(DomainError):

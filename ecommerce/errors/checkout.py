@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ecommerce.errors.codes import CheckoutRefused
 from mitxonline.kernel.errors import DomainError, NotFound
+from mitxonline.kernel.text import join_titles, list_titles
 
 
 class CodeNeeded(CheckoutRefused):
@@ -50,23 +51,26 @@ class NotForSale(CheckoutRefused):
 
 class AlreadyEnrolled(CheckoutRefused):
     code = "already_enrolled"
-    message = _("You already have “{title}”.")
+    message = _("You already have {titles_text}.")
     is_owned: ClassVar[bool] = True
-    title: str
+    titles: tuple[str, ...]
+
+    def details(self) -> dict[str, object]:
+        return super().details() | {"titles_text": join_titles(self.titles)}
 
 
 class PartlyEnrolled(AlreadyEnrolled):
     """The buyer has some courses of this program; at its full price they would pay for them again."""
 
     code = "partly_enrolled"
-    message = _("You already have {owned_count} of the {count} courses in “{title}”: {owned}.")
+    message = _("You already have {owned_count} of the {count} courses in {titles_text}: {owned_text}.")
     advice = _("Buy the others individually, or ask us for a price.")
     is_owned: ClassVar[bool] = False
     owned: tuple[str, ...]
     count: int
 
     def details(self) -> dict[str, object]:
-        return super().details() | {"owned_count": len(self.owned)}
+        return super().details() | {"owned_count": len(self.owned), "owned_text": list_titles(self.owned)}
 
 
 class OwnedCourseLost(CheckoutRefused):

@@ -24,6 +24,7 @@ from ecommerce.models.order import Order, OrderLine
 from ecommerce.models.payment import PaymentAttempt
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.text import list_titles
 
 
 class RefundRequest(models.Model):
@@ -70,6 +71,11 @@ class RefundRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order_id}: {self.state}"
+
+    @property
+    def titles_text(self) -> str:
+        """The courses it is about; empty for the whole order."""
+        return list_titles(line.title for line in self.lines.all())
 
     @property
     def is_open(self) -> bool:

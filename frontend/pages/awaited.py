@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from ecommerce.ownership import UnsettledOrder, find_unsettled_orders
 from frontend.pages.links import order_url
+from mitxonline.kernel.text import list_titles
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class AwaitedOrder:
 
     @property
     def text(self) -> str:
-        return f"{', '.join(self.order.titles)}. {self.sentence}"
+        return f"{list_titles(self.order.titles)}. {self.sentence}"
 
 
 def awaited_orders(user_id: int) -> tuple[AwaitedOrder, ...]:

@@ -23,7 +23,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_deadline
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
-from tests.factories import NOON, make_product, make_program_product, make_run, make_user
+from tests.factories import NOON, make_course, make_product, make_program_product, make_run, make_user
 from tests.factories.orders import make_paid_order, make_payment
 from tests.frontend.conftest import SignIn
 from tests.support.counting import queries
@@ -188,7 +188,14 @@ def test_the_list_names_every_order_of_mine(learners_client: Client, learner: Us
     assert "Details TS-2026-BBBBBBBB" in page.links()
 
 
-@pytest.mark.parametrize("page", ["", "2", "99", "abc", "-1", "0"])
+def test_an_order_of_several_courses_keeps_their_titles_apart(learners_client: Client, learner: User) -> None:
+    products = [make_product(make_run(make_course(title=title))) for title in ("Safety, step by step", "Statistics")]
+    make_paid_order(*products, buyer=learner)
+    page = read(learners_client.get("/orders/history/"))
+    assert page.headings(2) == ["“Safety, step by step” and “Statistics”"]
+
+
+@pytest.mark.parametrize("page", ["", "2", "abc", "-1", "0"])
 def test_long_lists_have_pages(learners_client: Client, learner: User, page: str) -> None:
     product = make_product()
     for each in range(21):
@@ -196,6 +203,7 @@ def test_long_lists_have_pages(learners_client: Client, learner: User, page: str
     response = learners_client.get("/orders/history/", {"page": page} if page else {})
     assert response.status_code == 200
     assert len(read(response).select("main .order-row")) in {20, 1}
+    assert learners_client.get("/orders/history/?page=3").headers["Location"] == "/orders/history/?page=2"
 
 
 @pytest.mark.parametrize("orders", [1, 5])

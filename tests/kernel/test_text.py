@@ -1,6 +1,14 @@
 import pytest
 
-from mitxonline.kernel.text import encode_domain, escape_formula, normalize_code, normalize_email, read_code
+from mitxonline.kernel.text import (
+    encode_domain,
+    escape_formula,
+    join_titles,
+    list_titles,
+    normalize_code,
+    normalize_email,
+    read_code,
+)
 
 
 @pytest.mark.parametrize(
@@ -123,3 +131,17 @@ def test_no_cell_starts_a_formula(cell: str) -> None:
 
 def test_ordinary_cells_stay() -> None:
     assert [escape_formula(cell) for cell in ("", "5-3", "a=b")] == ["", "5-3", "a=b"]
+
+
+@pytest.mark.parametrize(
+    ("titles", "within", "alone"),
+    [
+        ([], "", ""),
+        (["Safety, step by step"], "“Safety, step by step”", "Safety, step by step"),
+        (["Safety, step by step", "Statistics"], "“Safety, step by step” and “Statistics”", None),
+        (["A, B", "C", "D"], "“A, B”, “C” and “D”", None),
+    ],
+)
+def test_titles_with_commas_stay_apart(titles: list[str], within: str, alone: str | None) -> None:
+    assert join_titles(titles) == within
+    assert list_titles(titles) == (within if alone is None else alone)

@@ -34,7 +34,7 @@ def fulfill_from_review(*, order_id: int, reason: str, by_id: int | None, now: d
         try:
             order = fulfill_order(order_id=order.pk, now=now, gives_rest=True)
         except AlreadyEnrolled as refusal:  # its sentence speaks to the buyer; staff read this one
-            raise BuyerHasCourse(title=refusal.title) from refusal
+            raise BuyerHasCourse(titles=refusal.titles) from refusal
         if is_partly_refunded(order):
             order.move(OrderState.PARTIALLY_REFUNDED, at=now)
         audit.record(order, "ecommerce.order.fulfill", by_id=by_id, data={"reason": reason})

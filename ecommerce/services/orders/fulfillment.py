@@ -36,6 +36,7 @@ from ecommerce.services.orders.attempts import give_up_attempts
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import all_or_nothing
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.text import list_titles
 
 
 def fulfill_order(*, order_id: int, now: datetime, gives_rest: bool = False) -> Order:
@@ -122,7 +123,7 @@ def close_order(*, order: Order, to: OrderState, now: datetime, reason: str) -> 
 def _find_review_cause(refusal: DomainError) -> tuple[ReviewCause, str]:
     """Return why an order can't be fulfilled, and the detail that staff read with it."""
     if isinstance(refusal, AlreadyEnrolled):
-        return ReviewCause.HAS_COURSE, refusal.title
+        return ReviewCause.HAS_COURSE, list_titles(refusal.titles)
     if isinstance(refusal, StartClosed):
         return ReviewCause.START_CLOSED, f"{refusal.title}, {refusal.start}"
     if isinstance(refusal, AlreadyInRun):
@@ -147,7 +148,7 @@ def _refuse_owned_courses(order: Order, *, gives_rest: bool, now: datetime) -> N
         owned = find_owned_courses(line.product, runs[line.pk], enrolled)
         is_partly_owned = 0 < len(owned) < len(runs[line.pk])
         if owned and not (is_partly_owned and (gives_rest or _sells_at_full_price())):
-            raise AlreadyEnrolled(title=line.title if not is_partly_owned else ", ".join(sorted(owned.values())))
+            raise AlreadyEnrolled(titles=tuple(sorted(owned.values())) if is_partly_owned else (line.title,))
 
 
 def _refuse_lost_courses(order: Order, *, now: datetime) -> None:
