@@ -98,8 +98,12 @@ def plan_refund(*, order_id: int, choice: RefundChoice) -> RefundPlan:
 
 @dataclass(frozen=True, slots=True)
 class LoweredProgram:
-    """A program that its buyer got, or is paying for, at a lower price because they had a course."""
+    """A program that its buyer got, or is paying for, at a lower price because they had a course.
 
+    `line_ids` are the lines that gave them the course.
+    """
+
+    line_ids: frozenset[int]
     number: str
     title: str
     course: str
@@ -121,7 +125,13 @@ def find_lowered_programs(order: Order) -> list[LoweredProgram]:
     )
     rows = rows.exclude(line__order=order).select_related("line__order").order_by("pk")
     return [
-        LoweredProgram(row.line.order.number, row.line.title, row.title, Money(row.deducted, row.line.currency))
+        LoweredProgram(
+            line_ids=frozenset(line_id for line_id, courses in runs.items() if row.course_id in courses),
+            number=row.line.order.number,
+            title=row.line.title,
+            course=row.title,
+            amount=Money(row.deducted, row.line.currency),
+        )
         for row in rows
     ]
 

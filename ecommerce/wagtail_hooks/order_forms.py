@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django import forms
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from ecommerce.enums import EnrollmentAfter
 from ecommerce.models.fields import find_amount_problem
 from ecommerce.selectors.order_desk import OrderAtDesk
-from ecommerce.selectors.refund_plan import RefundChoice
+from ecommerce.selectors.refund_plan import LoweredProgram, RefundChoice
 from mitxonline.kernel.money import Money
 from mitxonline.staff.pages import ReasonForm
 
@@ -103,12 +104,29 @@ class OrderRefundForm(ReasonForm):
         required=False,
         help_text=_("An enrollment code frees its seat too. A code that a later order relies on stays used."),
     )
+    # Only where a course that is refunded made a program cheaper.
+    leaves_program_cheaper = forms.BooleanField(
+        label=_("Refund it anyway: the program stays at the lower price"),
+        required=False,
+    )
     # Names this refund, so a form that is posted twice refunds once.
     reference = forms.UUIDField(widget=forms.HiddenInput)
-    field_order = ("scope", "lines", "amount", "reason", "enrollment_after", "frees_codes", "reference")
+    field_order = (
+        "scope",
+        "lines",
+        "amount",
+        "reason",
+        "enrollment_after",
+        "frees_codes",
+        "leaves_program_cheaper",
+        "reference",
+    )
 
-    def __init__(self, *args: Any, desk: OrderAtDesk, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, desk: OrderAtDesk, lowered: Sequence[LoweredProgram] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.lowered = lowered
+        if not lowered:
+            del self.fields["leaves_program_cheaper"]
         self.currency = desk.refundable.currency
         left = desk.refundable.formatted()
         scopes: list[tuple[str, Any]] = [(ALL, _("Everything that is left: %(amount)s") % {"amount": left})]
@@ -153,7 +171,21 @@ class OrderRefundForm(ReasonForm):
                 self.add_error("amount", _("Enter an amount above zero."))
             elif (problem := find_amount_problem(amount, self.currency)) is not None:
                 self.add_error("amount", problem)
+        if self._makes_program_cheaper() and not cleaned.get("leaves_program_cheaper"):
+            sentence = _("Refunding this leaves a program at a lower price. Tick this, or refund less.")
+            self.add_error("leaves_program_cheaper", sentence)
         return cleaned
+
+    @property
+    def leaves_cheaper(self) -> bool:
+        return bool(self.cleaned_data.get("leaves_program_cheaper")) and self._makes_program_cheaper()
+
+    def _makes_program_cheaper(self) -> bool:
+        """Whether a course that made a program cheaper is refunded. An amount may be lower for that very reason."""
+        scope, chosen = self.cleaned_data.get("scope"), set(self.cleaned_data.get("lines") or ())
+        if scope == LINES:
+            return any(str(line_id) in chosen for each in self.lowered for line_id in each.line_ids)
+        return scope == ALL and bool(self.lowered)
 
     def to_choice(self) -> RefundChoice:
         cleaned = self.cleaned_data

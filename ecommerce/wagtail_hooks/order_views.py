@@ -19,7 +19,7 @@ from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.models import Order, Refund
 from ecommerce.selectors.order_desk import OrderAtDesk, order_at_desk
-from ecommerce.selectors.refund_plan import RefundChoice, find_lowered_programs, plan_refund
+from ecommerce.selectors.refund_plan import LoweredProgram, RefundChoice, find_lowered_programs, plan_refund
 from ecommerce.services.checkout import review
 from ecommerce.services.orders.notes import add_note
 from ecommerce.services.refunds import refunds
@@ -108,13 +108,17 @@ class RefundView(OrderMixin, StaffFormPage):
     template_name = "ecommerce/admin/refund.html"
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return super().get_form_kwargs() | {"desk": self.desk}
+        return super().get_form_kwargs() | {"desk": self.desk, "lowered": self.lowered}
+
+    @cached_property
+    def lowered(self) -> list[LoweredProgram]:
+        return find_lowered_programs(self.desk.order)
 
     def get_initial(self) -> dict[str, Any]:
         return OrderRefundForm.initial_for(self.desk)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(lowered=find_lowered_programs(self.desk.order), **kwargs)
+        return super().get_context_data(lowered=self.lowered, **kwargs)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.desk.can_refund:

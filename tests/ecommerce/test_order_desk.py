@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -162,6 +163,34 @@ def test_a_refund_names_the_program_that_its_course_made_cheaper(desk: Client) -
     assert "less because" not in read(desk.get(desk_url(other, "refund/"))).text
     bought.lines.update(refunded=51)
     assert "less because" not in read(desk.get(desk_url(order, "refund/"))).text
+
+
+def test_finance_decides_about_a_program_that_stays_cheaper(desk: Client) -> None:
+    run, other_run, elsewhere = make_run(), make_run(), make_run()
+    order = make_paid_order(make_product(run), make_product(elsewhere, price="149.00"))
+    cheaper, unrelated = order.lines.order_by("pk")
+    program = make_program_product(run.course, other_run.course, sku="P1", price="300")
+    owner = BasketOwner(user_id=order.purchaser_id)
+    add_products(owner=owner, product_ids=[program.pk], now=NOON)
+    begin_checkout(owner=owner, user_id=order.purchaser_id, now=NOON)
+    url = desk_url(order, "refund/")
+    form = read(desk.get(url))
+    assert not form.one("input[name=leaves_program_cheaper]").has_attr("checked")
+    data = {**form_data(form), **EVERYTHING, "reason": "phone call"}
+    lines = {**data, "scope": "lines"}
+    for undecided in (data, {**lines, "lines": [cheaper.pk]}):
+        page = read(desk.post(url, {**undecided, "confirmed": "1"}))
+        assert "Refunding this leaves a program at a lower price." in page.text
+        assert "See what will happen" in page.buttons()
+    for fine in ({**lines, "lines": [unrelated.pk]}, {**data, "scope": "amount", "amount": "149"}):
+        page = read(desk.post(url, fine))
+        assert "Refund $149.00" in page.buttons()
+        assert "lower price" not in page.text
+    assert not Refund.objects.exists()
+    page = read(desk.post(url, {**data, "leaves_program_cheaper": "on"}))
+    assert "You chose to refund it anyway: the program stays at the lower price." in page.text
+    desk.post(url, {**form_data(page), "confirmed": "1"})
+    assert Refund.objects.get().amount == Decimal(398)
 
 
 def test_going_back_keeps_the_entered_refund(desk: Client) -> None:
