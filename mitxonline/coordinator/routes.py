@@ -1,12 +1,14 @@
 """The route table: which receivers get an event, in which order and on which side of the commit.
 
-The table is a dict at the top of the import graph, which the `EVENT_ROUTES` setting names.
+The table is a dict at the top of the import graph, which the `EVENT_ROUTES` setting names. What the setting
+`COMMERCE_EVENT_ROUTES_EXTRA` adds comes after it. Both are imported when they are first needed, so settings may name
+receivers whose modules import models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,6 +17,7 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from mitxonline.coordinator.events import Event
+from mitxonline.coordinator.extras import SETTING, BrokenExtra, ExtraReceiver, read_additions
 
 # A receiver after the commit may return a few words, which are kept with the attempt: "enrolled, verified".
 Receiver: TypeAlias = Callable[[Any], object]
@@ -126,11 +129,25 @@ def _remote_receivers() -> frozenset[str]:
 @cache
 def _routes() -> Mapping[type[Event], Route]:
     table: Mapping[type[Event], Route] = import_string(settings.EVENT_ROUTES)
-    return table
+    additions = list(read_additions(settings.COMMERCE_EVENT_ROUTES_EXTRA))
+    for each in additions:
+        if isinstance(each, BrokenExtra):
+            raise each
+    return merge_routes(table, [each for each in additions if isinstance(each, ExtraReceiver)])
+
+
+def merge_routes(table: Mapping[type[Event], Route], additions: Iterable[ExtraReceiver]) -> Mapping[type[Event], Route]:
+    """Return the table with these receivers after its own."""
+    merged = dict(table)
+    for each in additions:
+        route = merged.setdefault(each.event, Route())
+        if each.side:
+            merged[each.event] = replace(route, **{each.side: (*getattr(route, each.side), each.receiver)})
+    return merged
 
 
 def _forget_routes(*, setting: str, **_kwargs: object) -> None:
-    if setting == "EVENT_ROUTES":
+    if setting in ("EVENT_ROUTES", SETTING):
         _routes.cache_clear()
         _remote_receivers.cache_clear()
 

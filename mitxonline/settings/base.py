@@ -16,6 +16,7 @@ from mitxonline.settings.parts.logs import *
 from mitxonline.settings.parts.mail import *
 from mitxonline.settings.parts.openedx import *
 from mitxonline.settings.parts.payments import *
+from mitxonline.settings.parts.plugins import *
 from mitxonline.settings.parts.remote import *
 from mitxonline.settings.parts.security import *
 from mitxonline.settings.parts.site import *
@@ -65,6 +66,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sitemaps",
     "django.contrib.humanize",
+    *COMMERCE_APPS_EXTRA,
 ]
 
 MIDDLEWARE = [

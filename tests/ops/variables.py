@@ -62,6 +62,8 @@ EXAMPLES = REQUIRED | {
     "PORT": "8001",
     "LOCAL_DIR": ".local2",
     "BEAT_SCHEDULE": "/var/run/beat",
+    "COMMERCE_APPS_EXTRA": "django.contrib.sites",
+    "COMMERCE_EVENT_ROUTES_EXTRA": '{"ecommerce.events.OrderFulfilled": ["tessera_ledger.receivers.record_sale"]}',
 }
 _ADDRESSES = re.compile(r"_(?:ENDPOINT|ISSUER|ROOT)$|^KEYCLOAK_URL$")
 _SWITCHES = re.compile(r"^(SERVE_MEDIA|LOCAL_ACCOUNTS|SECURE_.*|STRIPE_TEST_MODE|SELL_PARTLY.*|DEBUG|SQL_LOG)$")
