@@ -41,6 +41,7 @@ from b2b.services.handouts.mails import send_mails
 from b2b.services.organizations.claims import claim_of
 from b2b.services.organizations.keycloak_joins import ask_again_for, is_keycloak_configured
 from b2b.services.organizations.keycloak_joins import join_in_keycloak as add_in_keycloak
+from b2b.services.organizations.leaving import leave_everything, rename_hand_outs
 from b2b.services.organizations.sign_in import (
     ClaimChanges,
     confirm_claim,
@@ -55,7 +56,7 @@ from ecommerce.events import LinesRefunded, LinesRestored, LinkBasketClaimed, Or
 from ecommerce.models import Basket, DiscountCode, OrderLine
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
-from mitxonline.users.events import ConnectionUndone
+from mitxonline.users.events import AccountClosed, ConnectionUndone
 from mitxonline.users.models import User
 
 logger = logging.getLogger(__name__)
@@ -134,6 +135,16 @@ def leave_with_connection(event: ConnectionUndone) -> None:
     """End the memberships and seats someone had only because Keycloak named them."""
     if event.provider == SSO_BACKEND:
         leave_disconnected(user_id=event.user_id, now=event.at)
+
+
+def leave_with_account(event: AccountClosed) -> None:
+    """Free the seats of a deleted account and end its memberships. May refuse the deletion."""
+    leave_everything(user_id=event.user_id, email=event.email, now=event.at)
+
+
+def forget_address(event: AccountClosed) -> None:
+    """Take the address of a deleted account off what was handed out to it."""
+    rename_hand_outs(user_id=event.user_id, email=event.email, alias=event.alias)
 
 
 def send_hand_out_mails(event: HandOutMailsQueued) -> None:

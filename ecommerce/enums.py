@@ -78,6 +78,7 @@ class ReviewCause(models.TextChoices):
     IN_DOUBT = "in_doubt", _("The payment is in doubt")
     UNKNOWN_SESSION = "unknown_session", _("Paid on a payment page we didn’t open")
     REFUND_FAILED = "refund_failed", _("A refund didn’t arrive, and the courses are closed")
+    ACCOUNT_DELETED = "account_deleted", _("The buyer deleted their account")
     PAYMENT_MISSING = "payment_missing", _("The gateway doesn’t know the payment")
 
 

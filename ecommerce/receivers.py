@@ -33,10 +33,22 @@ from ecommerce.selectors.payments import payment_standing
 from ecommerce.selectors.receipts import receipt_data, receipt_for
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.orders.alerts import raise_alert
+from ecommerce.services.orders.closing import close_carts_and_orders, rename_codes
 from ecommerce.services.orders.enrollment import enrollment_source
 from ecommerce.services.payment.notices import process_notice
 from mitxonline.kernel import clock
 from mitxonline.kernel.mail import send_email
+from mitxonline.users.events import AccountClosed
+
+
+def close_buyer(event: AccountClosed) -> None:
+    """Delete the carts of a deleted account, and leave of its orders what the books need. May refuse the deletion."""
+    close_carts_and_orders(user_id=event.user_id, email=event.email)
+
+
+def forget_address(event: AccountClosed) -> None:
+    """Take the address of a deleted account off its codes."""
+    rename_codes(user_id=event.user_id, email=event.email, alias=event.alias)
 
 
 def process_received_notice(event: NoticeReceived) -> None:

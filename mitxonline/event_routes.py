@@ -16,6 +16,7 @@ from b2b.events import (
 )
 from cms import receivers as cms
 from cms.events import SearchTextsChanged
+from courses import receivers as courses
 from courses.events import LearnerEnrolled, LearnerUnenrolled, RequirementsChanged, RunsRequested
 from ecommerce import receivers as ecommerce
 from ecommerce.events import (
@@ -38,10 +39,20 @@ from ecommerce.events import (
 from mitxonline.coordinator.events import Event
 from mitxonline.coordinator.routes import Route
 from mitxonline.users import receivers as users
-from mitxonline.users.events import AccountMailQueued, ConnectionUndone
+from mitxonline.users.events import AccountClosed, AccountMailQueued, ConnectionUndone
 
 ROUTES: dict[type[Event], Route] = {
     AccountMailQueued: Route(after_commit=(users.send_account_mail,)),
+    # In the order of the locks: carts and orders, seats, enrollments, then the codes that keep the old address.
+    AccountClosed: Route(
+        within=(
+            ecommerce.close_buyer,
+            b2b.leave_with_account,
+            courses.end_courses,
+            ecommerce.forget_address,
+            b2b.forget_address,
+        )
+    ),
     # In one transaction with the fulfillment: no order is fulfilled without its courses and seats.
     OrderFulfilled: Route(
         within=(ecommerce.enroll_buyer, b2b.claim_seats),

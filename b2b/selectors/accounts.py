@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Exists, OuterRef, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from b2b.models import ContractMembership, HandOut, OrganizationMembership, SeatRequest, SignInFact, Withdrawal
+from ecommerce.enums import UseState
+from ecommerce.models import CodeUse
+from mitxonline.users.closing import Obstacle
 from mitxonline.users.models import User
 
 
@@ -18,6 +26,45 @@ def data_of_account(user: User) -> dict[str, Any]:
         "codes_handed_out_to_you": _describe_hand_outs(user),
         "seats_you_asked_for": _describe_seat_requests(user),
     }
+
+
+def find_obstacles(user: User) -> list[Obstacle]:
+    """Return the organizations that would have no manager without this person."""
+    others = OrganizationMembership.objects.filter(
+        organization=OuterRef("organization"), is_manager=True, user__is_active=True
+    ).exclude(user=user)
+    managed = OrganizationMembership.objects.filter(~Exists(others), user=user, is_manager=True)
+    sentence = _("You are the only manager of %(organization)s. Someone else has to become one first: write to us.")
+    names = managed.order_by("organization__name", "pk").values_list("organization__name", "organization__slug")
+    return [
+        Obstacle(sentence % {"organization": name}, url=reverse("manage", args=[slug]), link=_("Open the organization"))
+        for name, slug in names
+    ]
+
+
+def losses_of_account(user: User) -> list[str]:
+    """Return what someone loses with their account, in sentences."""
+    seats = ContractMembership.objects.filter(user=user).order_by("contract__name", "pk")
+    seat = _("Your seat in “%(contract)s” becomes free for someone else. A code you used can’t be used again.")
+    organizations = OrganizationMembership.objects.filter(user=user).order_by("organization__name", "pk")
+    member = _("You leave %(organization)s.")
+    unused = find_unused_hand_outs(user.email).count() if user.is_email_verified else 0
+    code = ngettext(
+        "A code you were sent and didn’t use is revoked.",
+        "%(count)d codes you were sent and didn’t use are revoked.",
+        unused,
+    )
+    return [
+        *(member % {"organization": name} for name in organizations.values_list("organization__name", flat=True)),
+        *(seat % {"contract": name} for name in seats.values_list("contract__name", flat=True)),
+        *([code % {"count": unused}] if unused else []),
+    ]
+
+
+def find_unused_hand_outs(email: str) -> QuerySet[HandOut]:
+    """Return the codes handed out to an address that its person hasn't used."""
+    used = CodeUse.objects.filter(code=OuterRef("code"), user__email=OuterRef("email")).exclude(state=UseState.RELEASED)
+    return HandOut.objects.open().filter(~Exists(used), email=email)
 
 
 def _describe_memberships(user: User) -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ from mitxonline.staff.pages import menu_item_for
 LOG_ACTIONS = (
     ("b2b.seat.give", _("Give seat"), _("Gave a seat")),
     ("b2b.seat.withdraw", _("Withdraw seat"), _("Withdrew a seat")),
+    ("b2b.seat.give_up", _("Give up seat"), _("Gave up a seat by deleting the account")),
     ("b2b.seat.move", _("Move to another contract"), _("Moved a person to another contract")),
     ("b2b.withdrawal.lift", _("Lift withdrawal"), _("Restored withdrawn access")),
     ("b2b.code.assign", _("Assign code"), _("Assigned a code to someone")),

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from courses.models import CourseStaff, Enrollment
 from mitxonline.users.models import User
 
@@ -35,3 +39,17 @@ def _describe_enrollment(enrollment: Enrollment) -> dict[str, Any]:
             for each in enrollment.grants.all()
         ],
     }
+
+
+def losses_of_account(user: User) -> list[str]:
+    """Return what someone loses with their account, in a sentence."""
+    active = Enrollment.objects.active().of(user.pk).select_related("run").order_by("run__title", "pk")
+    titles = list(dict.fromkeys(each.run.title for each in active))
+    if not titles:
+        return []
+    sentence = ngettext(
+        "You lose your course, with your progress: %(titles)s.",
+        "You lose your %(count)d courses, with your progress: %(titles)s.",
+        len(titles),
+    )
+    return [sentence % {"count": len(titles), "titles": get_text_list(titles, _("and"))}]

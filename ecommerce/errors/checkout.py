@@ -206,6 +206,15 @@ class OrderUnknown(NotFound):
     message = _("We can’t find that order in your account.")
 
 
+class BuyerGone(DomainError):
+    """An order gives nothing to an account that was deleted. Money that still came for it goes back."""
+
+    code = "buyer_gone"
+    message = _("The buyer of order {number} deleted their account.")
+    advice = _("Refund what was paid; then cancel the order.")
+    number: str
+
+
 class WrongOrderState(DomainError):
     """The order’s state can’t change to the wanted one."""
 

@@ -5,8 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from ecommerce.enums import (
+    OPEN_DISPUTE_STATES,
+    UNSETTLED_STATES,
+    OrderState,
+    RefundRequestState,
+    RefundState,
+)
 from ecommerce.models import (
     Basket,
     CodeUse,
@@ -19,6 +28,7 @@ from ecommerce.models import (
     RefundRequest,
 )
 from mitxonline.kernel.money import Money
+from mitxonline.users.closing import Obstacle
 from mitxonline.users.models import User
 
 
@@ -30,6 +40,63 @@ def data_of_account(user: User) -> dict[str, Any]:
         "carts": _describe_carts(user),
         "discounts_for_you": _describe_discounts(user),
     }
+
+
+# Money that still moves, or that someone has to decide on.
+_UNSETTLED_REFUNDS = (
+    RefundState.MARKED,
+    RefundState.RECORDED,
+    RefundState.SENT,
+    RefundState.PENDING,
+    RefundState.DIFFERS,
+)
+
+
+def find_obstacles(user: User) -> list[Obstacle]:
+    """Return what stops a buyer from deleting their account: payments, refunds and disputes under way.
+
+    Afterwards no one could reach them about their money.
+    """
+    orders = Order.objects.of(user.pk)
+    open_states = [OrderState.PENDING, OrderState.REVIEW]
+    paying = orders.filter(Q(state__in=open_states) | Q(attempts__state__in=UNSETTLED_STATES))
+    is_refunding = Q(refunds__state__in=_UNSETTLED_REFUNDS) | Q(refund_requests__state=RefundRequestState.ASKED)
+    disputed = orders.filter(attempts__disputes__state__in=OPEN_DISPUTE_STATES)
+    return [
+        *_describe_obstacle(paying, _("A payment for order %(number)s is open or being looked into.")),
+        *_describe_obstacle(orders.filter(is_refunding), _("A refund of order %(number)s is under way.")),
+        *_describe_obstacle(disputed, _("Your bank hasn’t decided yet about your payment for order %(number)s.")),
+    ]
+
+
+def losses_of_account(user: User) -> list[str]:
+    """Return what a buyer loses with their account, in sentences."""
+    has_cart = Basket.objects.filter(user=user, items__isnull=False).exists()
+    has_discounts = _find_discounts(user).exists()
+    return [
+        *([_("Your cart and what you saved for later are deleted.")] if has_cart else []),
+        *([_("Discounts for your e-mail address end.")] if has_discounts else []),
+    ]
+
+
+def remains_of_account(user: User) -> list[str]:
+    """Return what the shop keeps about orders; nothing for people who never bought anything."""
+    if not Order.objects.of(user.pk).exists():
+        return []
+    return [
+        _("Your orders stay in our books, without your account’s name and e-mail address."),
+        _("Paid orders keep the name and address they were billed to, because tax law requires it."),
+        _("You can’t open your receipts or ask for refunds anymore. Download your receipts first."),
+    ]
+
+
+def _describe_obstacle(orders: QuerySet[Order], sentence: str) -> list[Obstacle]:
+    numbers = orders.order_by("number").values_list("number", flat=True).distinct()
+    receipt = reverse("receipt")
+    return [
+        Obstacle(sentence % {"number": number}, url=f"{receipt}?order_number={number}", link=_("Open the order"))
+        for number in numbers
+    ]
 
 
 def _find_orders(user: User) -> list[Order]:
@@ -164,7 +231,9 @@ def _describe_carts(user: User) -> list[dict[str, Any]]:
 
 
 def _describe_discounts(user: User) -> list[dict[str, Any]]:
-    if not user.is_email_verified:
-        return []
-    named = DiscountPerson.objects.filter(email=user.email).select_related("discount").order_by("pk")
+    named = _find_discounts(user).select_related("discount").order_by("pk")
     return [{"discount": str(each.discount), "added_at": each.added_at} for each in named]
+
+
+def _find_discounts(user: User) -> QuerySet[DiscountPerson]:
+    return DiscountPerson.objects.filter(email=user.email) if user.is_email_verified else DiscountPerson.objects.none()

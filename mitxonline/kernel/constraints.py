@@ -65,10 +65,17 @@ def refusal_for(error: IntegrityError) -> ConstraintViolated | None:
     constraint = next((each for each in model._meta.constraints if each.name == diagnosis.constraint_name), None)
     sentence = describe_constraint(model, constraint) if constraint is not None else ""
     columns = _KEY.search(diagnosis.message_detail or "")
+    if not sentence:  # a trigger's own, which stands for the same rule on tables of several apps
+        sentence = _find_sentence(diagnosis.constraint_name)
     if not sentence and columns is not None:
         field = next((each for each in model._meta.fields if each.unique and each.column == columns["columns"]), None)
         sentence = describe_taken(model, field.name) if field is not None else ""
     return ConstraintViolated(sentence=sentence) if sentence else None
+
+
+def _find_sentence(name: str | None) -> str:
+    declared = (getattr(config, "constraint_sentences", {}) for config in apps.get_app_configs())
+    return str(next((sentences[name] for sentences in declared if name in sentences), ""))
 
 
 def find_collision(instance: models.Model, names: tuple[str, ...] | list[str]) -> models.Model | None:

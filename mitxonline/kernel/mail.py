@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 REMOTE = "mail"
 
+# The addresses of deleted accounts. The top-level domain can't exist (RFC 2606), so nothing is ever sent there.
+UNREACHABLE_DOMAIN = "deleted.invalid"
+
 # Errors that mean no answer. A refusal is an answer: the server is there.
 _NO_ANSWER = (smtplib.SMTPServerDisconnected, TimeoutError, ConnectionError, socket.gaierror)
 
@@ -43,6 +46,9 @@ def send_email(
     account say whose they are.
     """
     message = build_email(template, to=to, context=context, language=language, reply_to=reply_to)
+    if not message.to:
+        logger.info("e-mail not sent: its account was deleted", extra={"template": template})
+        return
     message.send()
     logger.info("e-mail sent", extra={"template": template, "recipients": len(message.to)})
     if about is not None:
@@ -60,7 +66,8 @@ def build_email(
 ) -> EmailMultiAlternatives:
     """Render ``<template>_subject.txt``, ``.txt`` and ``.html``; without a language, in the site's own.
 
-    Only the HTML is escaped.
+    Only the HTML is escaped. Addresses of deleted accounts are left out, so there may be no one to send it to; Django
+    then sends nothing.
     """
     engine, values = Engine.get_default(), dict(context)
     with translation.override(language or settings.LANGUAGE_CODE):
@@ -70,7 +77,7 @@ def build_email(
     message = EmailMultiAlternatives(
         subject=" ".join(subject.split()),  # a line break would start another header
         body=text,
-        to=[encode_domain(address) for address in to],
+        to=[encode_domain(address) for address in to if not address.endswith(f"@{UNREACHABLE_DOMAIN}")],
         reply_to=list(reply_to),
         headers={"Auto-Submitted": "auto-generated"},  # asks mailboxes not to send an absence note (RFC 3834)
         connection=connection,

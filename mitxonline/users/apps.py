@@ -12,6 +12,7 @@ class UsersConfig(AppConfig):
         "users_logout_token_once": _("This sign-out was processed already."),
         "users_right_once": _("This person already has this right from this provider."),
         "users_group_right_once": _("This person is already in this group through this provider."),
+        "account_is_not_deleted": _("This account was deleted."),
         "users_right_names_its_group": _("A right that is a group names it."),
     }
 

@@ -26,6 +26,20 @@ class AccountMailQueued(Event):
 
 
 @dataclass(frozen=True)
+class AccountClosed(Event):
+    """A person deletes their account; published in the transaction of that, while the row still names them.
+
+    ``email`` is their confirmed address, or empty: one that isn't confirmed may be someone else's. ``alias`` is what
+    stands in its place from now on.
+    """
+
+    user_id: int
+    email: str
+    alias: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class ConnectionUndone(Event):
     """An account isn't connected any more with who it was at a provider; published in the transaction of that."""
 

@@ -188,6 +188,24 @@ class AddressChangeForm(LimitedForm):
         return content
 
 
+class DeleteAccountForm(LimitedForm):
+    """Asks people who have a password for it. The others confirm by a link."""
+
+    password = PasswordField(label=_("Password"))
+
+    def __init__(self, user: User, *args: Any, request: HttpRequest, asks_password: bool, **kwargs: Any) -> None:
+        self.user, self.request = user, request
+        super().__init__(*args, **kwargs)
+        if not asks_password:
+            del self.fields["password"]
+
+    def clean(self) -> dict[str, Any]:
+        content = super().clean() or self.cleaned_data
+        if password := content.get("password"):
+            check_own_password(self, "password", password)
+        return content
+
+
 class AccountForm(forms.ModelForm[User]):
     name = NameField(
         widget=forms.TextInput(attrs={"autocomplete": "name"}), error_messages={"required": _("Enter your name.")}

@@ -18,11 +18,12 @@ from mitxonline.users.models import User
 from mitxonline.users.next_page import with_next
 from mitxonline.users.sso.connections import connections_of
 from mitxonline.users.sso.providers import find_provider
-from mitxonline.users.verification import make_connect_token, make_token
+from mitxonline.users.verification import make_connect_token, make_delete_token, make_token
 
 VERIFY, RESET, ALREADY_REGISTERED, NO_PASSWORD = "verify_email", "password_reset", "already_registered", "no_password"
 CONNECT = "connect_sign_in"
 CHANGE_OLD, CHANGE_NEW, EMAIL_CHANGED = "change_email_old", "change_email_new", "email_changed"
+DELETE, ACCOUNT_DELETED = "delete_account", "account_deleted"
 
 
 def queue_account_email(
@@ -48,7 +49,8 @@ def queue_account_email(
 
 def send_account_email(event: AccountMailQueued) -> None:
     """Send the e-mail, unless the account is gone or deactivated. Sending it twice does no harm."""
-    user = User.objects.filter(pk=event.user_id, is_active=True).first()
+    people = User.objects.filter(pk=event.user_id)
+    user = (people if event.kind == ACCOUNT_DELETED else people.filter(is_active=True)).first()
     if user is None:
         return
     provider = find_provider(event.provider)
@@ -71,6 +73,8 @@ def send_account_email(event: AccountMailQueued) -> None:
 def _link(kind: str, user: User, next_page: str, asked: str) -> str:
     if kind == CONNECT:
         path = reverse("sso_connect_link", args=[make_connect_token(user, asked=asked)])
+    elif kind == DELETE:
+        path = reverse("account_delete_link", args=[make_delete_token(user)])
     elif kind in (CHANGE_OLD, CHANGE_NEW):
         path = reverse("email_change_link", args=[asked])
     elif kind == VERIFY:
@@ -79,6 +83,8 @@ def _link(kind: str, user: User, next_page: str, asked: str) -> str:
         uid = urlsafe_base64_encode(force_bytes(user.pk))
         reset = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
         path = with_next(reset, next_page)
+    elif kind == ACCOUNT_DELETED:
+        return ""
     else:
         path = with_next(reverse("login"), next_page)
     return f"{settings.SITE_BASE_URL}{path}"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mitxonline.users.views import accounts, providers
+from mitxonline.users.views import accounts, deleting, providers
 
 urlpatterns = [
     # One way in and out, for visitors as for the administrations.
@@ -34,5 +34,8 @@ urlpatterns = [
     path("account/email/", accounts.EmailChangeView.as_view(), name="email_change"),
     path("account/email/<str:token>/", accounts.EmailChangeLinkView.as_view(), name="email_change_link"),
     path("account/data/", accounts.download_data, name="account_data"),
+    path("account/delete/", deleting.DeleteAccountView.as_view(), name="account_delete"),
+    path("account/delete/<str:token>/", deleting.DeleteLinkView.as_view(), name="account_delete_link"),
+    path("account/deleted/", deleting.show_deleted, name="account_deleted"),
     path("account/verify-email/", accounts.send_verification, name="send_verification"),
 ]

@@ -19,6 +19,7 @@ from mitxonline.users.models import EmailChange, User
 _SALT = "users.email-verification"
 CHANGE_SALT = "users.email-change"
 CONNECT_SALT = "users.connect-sign-in"
+DELETE_SALT = "users.delete-account"
 
 
 class LinkUnusable(DomainError):
@@ -40,6 +41,21 @@ def make_token(user: User) -> str:
 def make_connect_token(user: User, *, asked: str) -> str:
     """Return the token of a link that connects a sign-in. `asked` names the request, which one browser remembers."""
     return signing.dumps({"user": user.pk, "email": user.email, "asked": asked}, salt=CONNECT_SALT)
+
+
+def make_delete_token(user: User) -> str:
+    """Return the token of a link that confirms the deletion of an account, in place of a password."""
+    return signing.dumps({"user": user.pk, "email": user.email}, salt=DELETE_SALT)
+
+
+def refuse_delete_token(token: str, user: User) -> None:
+    """Raise LinkUnusable unless the link was sent to this person, at most `DELETE_LINK_SECONDS` ago."""
+    try:
+        content = signing.loads(token, salt=DELETE_SALT, max_age=settings.DELETE_LINK_SECONDS)
+    except signing.BadSignature:
+        raise LinkUnusable from None
+    if content != {"user": user.pk, "email": user.email}:
+        raise LinkUnusable
 
 
 def make_change_token(change: EmailChange, *, side: str) -> str:

@@ -10,6 +10,7 @@ from wagtail import hooks
 from wagtail.admin.views.account import NameEmailSettingsPanel
 
 from mitxonline.users.admin_forms import WagtailNameForm
+from mitxonline.users.closing import CLOSED
 from mitxonline.users.email_change import CHANGED as EMAIL_CHANGED
 from mitxonline.users.models import User
 from mitxonline.users.sso.connections import CONNECTED, DISCONNECTED, LINKED
@@ -23,6 +24,7 @@ ACTIONS = (
     (CONNECTED, _("Connect sign-in"), _("Connected a sign-in")),
     (DISCONNECTED, _("Disconnect sign-in"), _("Disconnected a sign-in")),
     (EMAIL_CHANGED, _("Change address"), _("Changed the e-mail address, confirmed at both")),
+    (CLOSED, _("Delete account"), _("Deleted the account, as its owner asked")),
     (FOLLOWED, _("Follow roles"), _("Rights followed the roles of a sign-in")),
 )
 

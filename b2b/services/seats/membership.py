@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
+from b2b.codes import IN_CONTRACT
 from b2b.enums import MembershipSource, MembershipState, WithdrawnBy
 from b2b.errors.contracts import TooFewSeats
 from b2b.errors.seats import ContractFull, NotAMember, SeatUnknown
-from b2b.models import ContractMembership, ContractPage, ContractTerms, Withdrawal
+from b2b.models import ContractMembership, ContractPage, ContractTerms, HandOut, Withdrawal
 from b2b.seats import (
+    USED_IN,
     claim_seat,
     end_seat,
     lock_terms,
@@ -21,7 +24,7 @@ from b2b.services.handouts.revoke import end_hand_outs_to
 from courses.enums import EnrollmentSource
 from courses.models import EnrollmentGrant
 from courses.services.enrollments import revoke
-from ecommerce.models import Product
+from ecommerce.models import CodeUse, DiscountCode, Product
 from ecommerce.services.discounts.codes import restore_uses, retire_uses
 from mitxonline.kernel.audit import Detail, record
 from mitxonline.users.models import User
@@ -81,10 +84,7 @@ def remove_member(
         terms = _lock_terms(contract_id)
         if not ContractMembership.objects.filter(contract_id=contract_id, user_id=user_id).exists():
             raise SeatUnknown
-        retired = retire_uses(user_id=user_id, product_ids=products_of(contract_id), now=now)
         email = User.objects.values_list("email", flat=True).get(pk=user_id)
-        ended = end_hand_outs_to(terms=terms, email=email, by_id=removed_by_id, now=now)
-        end_seat(contract_id=contract_id, user_id=user_id, now=now)
         Withdrawal.objects.create(
             contract_id=contract_id,
             user_id=user_id,
@@ -93,16 +93,46 @@ def remove_member(
             authority=authority,
             reason=reason[:255],
         )
-        courses = end_enrollments(terms, user_id=user_id, by_id=removed_by_id, reason=reason, now=now)
-        data: Mapping[str, Detail] = {
-            "user": user_id,
-            "reason": reason,
-            "authority": str(authority),
-            "codes": retired,
-            "hand_outs": ended,
-            "courses": courses,
-        }
+        ended = _end_access(terms, user_id=user_id, email=email, by_id=removed_by_id, reason=reason, now=now)
+        data: Mapping[str, Detail] = {"user": user_id, "reason": reason, "authority": str(authority), **ended}
         record(ContractPage.objects.get(pk=contract_id), "b2b.seat.withdraw", by_id=removed_by_id, data=data)
+
+
+def leave_contracts(*, user_id: int, email: str, now: datetime) -> int:
+    """Give up every seat, code use and contract course of a person who closes their account; return how many contracts.
+
+    ``email`` is their confirmed address, whose unused codes are revoked, or empty: an address that isn't confirmed may
+    be someone else's. Nothing is withdrawn, so a new account with the address starts afresh.
+    """
+    with transaction.atomic():
+        terms = lock_terms(_contracts_of(user_id, email))
+        for each in terms.values():
+            ended = _end_access(each, user_id=user_id, email=email, by_id=None, reason=_("Account deleted"), now=now)
+            page = ContractPage.objects.get(pk=each.pk)
+            record(page, "b2b.seat.give_up", by_id=None, data={"user": user_id, **ended})
+    return len(terms)
+
+
+def _contracts_of(user_id: int, email: str) -> set[int]:
+    contracts = set(ContractMembership.objects.filter(user_id=user_id).values_list("contract_id", flat=True))
+    uses = CodeUse.objects.live().filter(user_id=user_id, **{f"{USED_IN}__isnull": False})
+    contracts |= set(uses.values_list(USED_IN, flat=True))
+    if email:
+        contracts |= set(HandOut.objects.open().filter(email=email).values_list("contract_run__contract_id", flat=True))
+        given = DiscountCode.objects.filter(assigned_email=email, **{f"{IN_CONTRACT}__isnull": False})
+        contracts |= set(given.values_list(IN_CONTRACT, flat=True))
+    return contracts
+
+
+def _end_access(
+    terms: ContractTerms, *, user_id: int, email: str, by_id: int | None, reason: str, now: datetime
+) -> dict[str, Detail]:
+    """Retire the person's code uses, revoke unused codes of the address, free the seat and end the courses."""
+    retired = retire_uses(user_id=user_id, product_ids=products_of(terms.pk), now=now)
+    revoked = end_hand_outs_to(terms=terms, email=email, by_id=by_id, now=now) if email else 0
+    end_seat(contract_id=terms.pk, user_id=user_id, now=now)
+    courses = end_enrollments(terms, user_id=user_id, by_id=by_id, reason=reason, now=now)
+    return {"codes": retired, "hand_outs": revoked, "courses": courses}
 
 
 def _lock_terms(contract_id: int) -> ContractTerms:

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from courses.errors import AlreadyInRun
 from courses.selectors.programs import starts_of_programs
 from ecommerce.enums import OrderState, OwnedCourses, ReviewCause, UseState
-from ecommerce.errors.checkout import AlreadyEnrolled, OwnedCourseLost, StartClosed
+from ecommerce.errors.checkout import AlreadyEnrolled, BuyerGone, OwnedCourseLost, StartClosed
 from ecommerce.errors.codes import CodeOfAnotherOrder, CodeSwitchedOff, CodeUsed, CodeUseMissing
 from ecommerce.events import OrderClosed, OrderFulfilled, OrderInReview
 from ecommerce.models import (
@@ -45,13 +45,15 @@ def fulfill_order(*, order_id: int, now: datetime, gives_rest: bool = False) -> 
     A fulfilled order stays as it is. With ``gives_rest``, a program gives those of its courses that the learner doesn't
     have yet, and the next start in place of one that has closed.
 
-    Raises WrongOrderState for an order that has ended, AlreadyEnrolled where the learner has one of the courses by now,
-    StartClosed where a start was called off or is over, or whatever a receiver of OrderFulfilled refuses (no seat
-    left); then nothing has changed.
+    Raises BuyerGone where the account was deleted, WrongOrderState for an order that has ended, AlreadyEnrolled where
+    the learner has one of the courses by now, StartClosed where a start was called off or is over, or whatever a
+    receiver of OrderFulfilled refuses (no seat left); then nothing has changed.
     """
     with all_or_nothing():
-        order = Order.objects.locked().get(pk=order_id)
+        order = Order.objects.locked().select_related("purchaser").get(pk=order_id)
         if not order.is_fulfilled:
+            if order.purchaser.closed_at is not None:
+                raise BuyerGone(number=order.number)
             lock_courses_of(order.purchaser_id)
             lock_for(order.lines.values_list("product_id", flat=True))
             _refuse_owned_courses(order, gives_rest=gives_rest, now=now)
@@ -126,6 +128,8 @@ def _find_review_cause(refusal: DomainError) -> tuple[ReviewCause, str]:
         return ReviewCause.HAS_COURSE, list_titles(refusal.titles)
     if isinstance(refusal, StartClosed):
         return ReviewCause.START_CLOSED, f"{refusal.title}, {refusal.start}"
+    if isinstance(refusal, BuyerGone):
+        return ReviewCause.ACCOUNT_DELETED, ""
     if isinstance(refusal, AlreadyInRun):
         return ReviewCause.HAS_COURSE, ""
     if isinstance(refusal, CodeUseMissing):

@@ -559,8 +559,11 @@ def restore_courses(refund: Refund, *, order: Order, now: datetime) -> bool:
     """Give back the courses that a failed refund had taken away, if the shop's settings say so, with codes and seats.
 
     Codes that were freed while the courses stayed are claimed again in any case. Return whether a course was given
-    back: not where none was taken, where the settings say no, or where someone else has the code or the seat now.
+    back: not where none was taken, where the settings say no, where someone else has the code or the seat now, or
+    where the buyer deleted their account.
     """
+    if order.purchaser.closed_at is not None:
+        return False
     taken = find_revoked_rights(order, at=refund.took_effect_at)
     lines = list(OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk"))
     if taken and shop_settings().after_failed_refund != AfterFailedRefund.RESTORE:

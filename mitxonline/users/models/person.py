@@ -53,6 +53,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         help_text=_("Like “America/New_York”. If empty, times are shown in the zone of the person’s device."),
     )
 
+    closed_at = models.DateTimeField(
+        _("deleted"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When the account was deleted. The row stays, without name and address, for the orders’ sake."),
+    )
     sessions_ended = models.PositiveIntegerField(
         _("times all sessions ended"),
         default=0,
@@ -127,7 +134,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def display_name(self) -> str:
-        return self.name or self.email
+        return str(_("Deleted account")) if self.closed_at else self.name or self.email
 
     @property
     def display_initials(self) -> str:

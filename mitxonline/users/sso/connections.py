@@ -44,7 +44,7 @@ class DisconnectPlan:
 def connections_of(user: User) -> list[ConnectionRow]:
     """Return every provider of this site and whether the account is connected with it, by one query."""
     ids = dict(_usable_connections(user).values_list("provider", "pk"))
-    can_disconnect = len(ids) > 1 or _has_password(user)
+    can_disconnect = len(ids) > 1 or has_password(user)
     return [ConnectionRow(each, ids.get(each.name), can_disconnect) for each in providers()]
 
 
@@ -108,19 +108,20 @@ def undo_connection(connection: UserSocialAuth, *, now: datetime, session_key: s
         return end_given_rights(user=user, issuer=issuer, now=now)
 
 
+def has_password(user: User) -> bool:
+    """Whether the account has a password that signs in on this site."""
+    return settings.LOCAL_ACCOUNTS and user.has_usable_password()
+
+
 def lock_user(user_id: int) -> User:
     return User.objects.select_for_update(of=("self",), no_key=True).get(pk=user_id)
 
 
 def _refuse_last_way_in(user: User, connection_id: int) -> None:
-    if not _has_password(user) and not _usable_connections(user).exclude(pk=connection_id).exists():
+    if not has_password(user) and not _usable_connections(user).exclude(pk=connection_id).exists():
         raise errors.LastWayIn
 
 
 def _usable_connections(user: User) -> QuerySet[UserSocialAuth]:
     # A connection with a provider that this site no longer has lets no one in.
     return UserSocialAuth.objects.filter(user=user, provider__in=[each.name for each in providers()])
-
-
-def _has_password(user: User) -> bool:
-    return settings.LOCAL_ACCOUNTS and user.has_usable_password()

@@ -83,7 +83,7 @@ def account_links(page: str) -> dict[str, Any]:
     }
 
 
-def _current_user(request: HttpRequest) -> User:
+def current_user(request: HttpRequest) -> User:
     """Return a fresh copy of the signed-in user."""
     return User.objects.get(pk=request.session[SESSION_KEY])
 
@@ -259,7 +259,7 @@ class PasswordChangeView(LoginRequiredMixin, LocalAccountsMixin, AccountFormView
     template_name = "users/password_change.html"
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return super().get_form_kwargs() | {"user": _current_user(self.request), "request": self.request}
+        return super().get_form_kwargs() | {"user": current_user(self.request), "request": self.request}
 
     def get_success_url(self) -> str:
         return reverse("account")
@@ -277,7 +277,7 @@ class EmailChangeView(LoginRequiredMixin, LocalAccountsMixin, AccountFormView):
     template_name = "users/email_change.html"
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return super().get_form_kwargs() | {"user": _current_user(self.request), "request": self.request}
+        return super().get_form_kwargs() | {"user": current_user(self.request), "request": self.request}
 
     def form_valid(self, form: AddressChangeForm) -> HttpResponse:
         with refusals_on(form, field="new_email", only=AddressUnchanged) as caught:
@@ -313,7 +313,7 @@ class AccountView(LoginRequiredMixin, UpdateView[User, AccountForm]):
 
     def get_object(self, queryset: object = None) -> User:
         # A copy, so that an invalid name doesn't show in the header, which displays `request.user`.
-        return _current_user(self.request)
+        return current_user(self.request)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs) | {
@@ -332,7 +332,7 @@ class AccountView(LoginRequiredMixin, UpdateView[User, AccountForm]):
 def download_data(request: HttpRequest) -> HttpResponse:
     """Send people a file of what is stored about them."""
     response = JsonResponse(
-        collect_own_data(_current_user(request)), json_dumps_params={"indent": 2, "ensure_ascii": False}
+        collect_own_data(current_user(request)), json_dumps_params={"indent": 2, "ensure_ascii": False}
     )
     filename = f"account-{clock.date_of(clock.now()).isoformat()}.json"
     response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
@@ -342,7 +342,7 @@ def download_data(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def send_verification(request: HttpRequest) -> HttpResponse:
-    user = _current_user(request)
+    user = current_user(request)
     count_mail(request, email=user.email, retry_url=reverse("account"))
     if services.request_verification(user=user):
         messages.success(request, _("We’ve sent you a new link. Check your inbox."))

@@ -24,7 +24,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.trace import trace_id
 from mitxonline.users.connect_by_mail import connect_pending, find_pending, keep_pending, read_link, send_link
 from mitxonline.users.limits import count_mail, count_provider_redirect
-from mitxonline.users.models import User
+from mitxonline.users.models import ProviderSession, User
 from mitxonline.users.next_page import next_page, safe_page, with_next
 from mitxonline.users.sso import connections
 from mitxonline.users.sso.backend import Errand, ProviderBackend
@@ -182,7 +182,11 @@ def backchannel_logout(request: HttpRequest, provider_name: str) -> HttpResponse
 
 def log_out_everywhere(request: HttpRequest, page: str) -> HttpResponse:
     """Sign out here and at the provider where the session began. `page` is where to go in the end."""
-    row = find_provider_session(request)
+    return end_session(request, find_provider_session(request), page)
+
+
+def end_session(request: HttpRequest, row: ProviderSession | None, page: str) -> HttpResponse:
+    """Sign out as `log_out_everywhere` does, of a provider's session that may be forgotten here already."""
     provider = find_provider(row.provider) if row else None
     # Here first, so that a provider that is away keeps no one signed in.
     logout(request)
