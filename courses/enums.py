@@ -44,3 +44,14 @@ class LmsState(models.TextChoices):
     PENDING = "pending", _("Waiting to be sent")
     SENT = "sent", _("Done")
     FAILED = "failed", _("Failed")
+
+
+class RunLmsState(models.TextChoices):
+    """Where a run stands in the course site (Open edX): only runs that it has to make are ever told of."""
+
+    NOT_NEEDED = "not_needed", _("Not needed")
+    WAITING_FOR_SOURCE = "waiting_for_source", _("Waiting for a source run")
+    PENDING = "pending", _("Waiting to be sent")
+    COPYING = "copying", _("Being copied")
+    THERE = "there", _("There")
+    REFUSED = "refused", _("Refused")

@@ -142,3 +142,17 @@ class CourseSiteRefused(DomainError):
 
     def details(self) -> dict[str, object]:
         return super().details() | {"said": self.said}
+
+
+class RunNotInStudioYet(DomainError):
+    """Studio is still copying the source; the worker asks again."""
+
+    code = "run_not_in_studio_yet"
+    message = _("Studio is still copying the run.")
+    advice = _("It is asked again later.")
+
+
+class SiteRunUnknown(NotFound):
+    code = "site_run_unknown"
+    message = _("The course site has no run with the key {key}.")
+    key: str

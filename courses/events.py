@@ -28,9 +28,16 @@ class LearnerUnenrolled(Event):
 
 @dataclass(frozen=True)
 class RunsRequested(Event):
-    """Runs were created that the course site (Open edX) has to create too."""
+    """Runs were created, or have new dates, that the course site (Open edX) has to have too."""
 
     run_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RunRequested(Event):
+    """One of the requested runs, which is made and dated on its own."""
+
+    run_id: int
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from b2b.events import (
 from cms import receivers as cms
 from cms.events import SearchTextsChanged
 from courses import receivers as courses
-from courses.events import LearnerEnrolled, LearnerUnenrolled, RequirementsChanged, RunsRequested
+from courses.events import LearnerEnrolled, LearnerUnenrolled, RequirementsChanged, RunRequested, RunsRequested
 from ecommerce import receivers as ecommerce
 from ecommerce.events import (
     FreeLinesUndone,
@@ -81,7 +81,9 @@ ROUTES: dict[type[Event], Route] = {
     # Enrollments wait for the course site in their own rows, by `lms_state`.
     LearnerEnrolled: Route(),
     LearnerUnenrolled: Route(),
-    RunsRequested: Route(),
+    # A contract's runs are requested together, and made in Studio one by one.
+    RunsRequested: Route(after_commit=(courses.request_each_run,)),
+    RunRequested: Route(remote=(courses.bring_run_to_studio,)),
     ReconcileRequested: Route(after_commit=(b2b.reconcile_contract,)),
     HoldsEnded: Route(after_commit=(b2b.follow_ended_holds,)),
     HandOutMailsQueued: Route(after_commit=(b2b.send_hand_out_mails,)),

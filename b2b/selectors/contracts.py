@@ -45,7 +45,7 @@ from b2b.models import (
 )
 from b2b.models.terms import standing_case
 from b2b.seats import SeatCount, count_seats, with_seats
-from courses.enums import LmsState
+from courses.enums import RunLmsState
 from ecommerce.models import CodeUse
 from mitxonline.kernel.clock import date_of
 from mitxonline.kernel.money import Money
@@ -195,7 +195,7 @@ def initials(name: str) -> str:
 
 def waits_for_course_site(state: str) -> bool:
     """Tell whether the course site still has to create the run."""
-    return state not in (LmsState.NOT_NEEDED, LmsState.SENT)
+    return state not in (RunLmsState.NOT_NEEDED, RunLmsState.THERE)
 
 
 def _count_of(model: type[M], column: str) -> Any:
@@ -428,7 +428,7 @@ def _run_row(run: ContractRun, contract: str) -> CoursewareRow:
         name=run.course_run.title,
         start=_day(run.course_run.start_date),
         end=_day(run.course_run.end_date),
-        course_site="" if run.course_run.lms_state == LmsState.NOT_NEEDED else run.course_run.get_lms_state_display(),
+        course_site="" if run.course_run.lms_state == RunLmsState.NOT_NEEDED else run.course_run.get_lms_state_display(),
     )
 
 

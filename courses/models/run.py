@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from courses.enums import LmsState, RunAccess
+from courses.enums import RunAccess, RunLmsState
 from courses.models.course import Course
 from courses.models.keys import validate_run_key
 
@@ -91,7 +91,28 @@ class CourseRun(models.Model):
         related_name="reruns",
     )
     lms_state = models.CharField(
-        _("course site"), max_length=20, choices=LmsState, default=LmsState.NOT_NEEDED, editable=False
+        _("course site"), max_length=20, choices=RunLmsState, default=RunLmsState.NOT_NEEDED, editable=False
+    )
+    lms_error = models.CharField(
+        _("course site says"), max_length=300, blank=True, default="", db_default="", editable=False
+    )
+    # Since when it is in this state, and when the course site was last asked.
+    lms_changed_at = models.DateTimeField(_("state since"), null=True, blank=True, editable=False)
+    lms_tried_at = models.DateTimeField(_("last tried"), null=True, blank=True, editable=False)
+    # The course site made it for us, so it follows our dates.
+    is_made_by_us = models.BooleanField(_("made by us"), default=False, db_default=False, editable=False)
+    # What Studio last had, as far as we know: a value that differs from ours was changed on one of the two sides.
+    synced_at = models.DateTimeField(_("compared with Studio"), null=True, blank=True, editable=False)
+    synced_title = models.CharField(
+        _("title in Studio"), max_length=255, blank=True, default="", db_default="", editable=False
+    )
+    synced_start = models.DateTimeField(_("starts in Studio"), null=True, blank=True, editable=False)
+    synced_end = models.DateTimeField(_("ends in Studio"), null=True, blank=True, editable=False)
+    synced_enrollment_start = models.DateTimeField(
+        _("enrollment opens in Studio"), null=True, blank=True, editable=False
+    )
+    synced_enrollment_end = models.DateTimeField(
+        _("enrollment closes in Studio"), null=True, blank=True, editable=False
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
@@ -107,7 +128,14 @@ class CourseRun(models.Model):
         ordering = ["start_date", "pk"]
         default_manager_name = "objects"
         base_manager_name = "all_objects"
-        indexes = [models.Index(fields=["course", "start_date"], name="run_course_start")]
+        indexes = [
+            models.Index(fields=["course", "start_date"], name="run_course_start"),
+            models.Index(
+                fields=["lms_state"],
+                name="run_open_in_lms",
+                condition=~Q(lms_state__in=[RunLmsState.NOT_NEEDED, RunLmsState.THERE]),
+            ),
+        ]
         constraints = [
             # Rows that name a run and its course refer to both columns, so that the two can't disagree.
             models.UniqueConstraint(fields=["id", "course"], name="run_with_its_course"),
@@ -122,6 +150,10 @@ class CourseRun(models.Model):
                 | Q(enrollment_end__gte=F("enrollment_start")),
                 name="run_enrollment_closes_after_it_opens",
                 violation_error_message=_("Enrollment can’t close before it opens."),
+            ),
+            models.CheckConstraint(condition=Q(lms_state__in=RunLmsState.values), name="run_lms_state_known"),
+            models.CheckConstraint(
+                condition=~Q(lms_state=RunLmsState.REFUSED) | ~Q(lms_error=""), name="run_refused_says_why"
             ),
         ]
 

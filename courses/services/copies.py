@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from courses.enums import LmsState
+from courses.enums import RunLmsState
 from courses.errors import RunKeyTaken
 from courses.models import CourseRun
 from courses.models.run import SOURCE_TAG
@@ -28,7 +28,13 @@ DATES = (
 # Earlier years are typing errors; the first ones have no moment in some zones.
 EARLIEST_YEAR = 1970
 # The copy's own. It isn't live before someone has looked at it.
-OWN = frozenset({"id", "courseware_id", "run_tag", "live", "lms_state", "source_run", "created_at", "updated_at"})
+OWN = frozenset(
+    {
+        *("id", "courseware_id", "run_tag", "live", "source_run", "created_at", "updated_at"),
+        *(field.name for field in CourseRun._meta.concrete_fields if field.name.startswith(("lms_", "synced_"))),
+        "is_made_by_us",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ def copy_run(*, run_id: int, tag: str, start: date) -> CourseRun:
     if run.start_date is None and not run.is_self_paced:
         values["start_date"] = clock.start_of_day(start)
     key = key_of_copy(run, tag)
-    copy = CourseRun(**values, courseware_id=key, run_tag=tag, live=False, lms_state=LmsState.NOT_NEEDED)
+    copy = CourseRun(**values, courseware_id=key, run_tag=tag, live=False, lms_state=RunLmsState.NOT_NEEDED)
     copy.source_run = run if run.run_tag != SOURCE_TAG else None
     try:
         with transaction.atomic():

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from courses.enums import RunAccess
 from courses.models import CourseRun
+from courses.services.site_runs import request_changed
 
 
 def create_runs(runs: Iterable[CourseRun]) -> list[CourseRun]:
@@ -15,8 +16,9 @@ def create_runs(runs: Iterable[CourseRun]) -> list[CourseRun]:
 
 
 def save_runs(runs: Sequence[CourseRun], *, fields: Sequence[str]) -> None:
-    """Update these fields of the runs in one statement."""
+    """Update these fields of the runs in one statement. Studio follows with those that it made for us."""
     CourseRun.all_objects.bulk_update(runs, fields)
+    request_changed(runs)
 
 
 def reserve_runs(run_ids: Sequence[int], *, now: datetime) -> None:
@@ -31,3 +33,4 @@ def close_runs(run_ids: Sequence[int], *, now: datetime) -> None:
     runs.filter(enrollment_end__isnull=True).update(enrollment_end=now)
     runs.filter(enrollment_end__gt=now).update(enrollment_end=now)
     runs.update(live=False, updated_at=now)
+    request_changed(runs.filter(is_made_by_us=True))

@@ -15,7 +15,7 @@ from b2b.services.contracts.pages import publish_changed
 from b2b.services.contracts.terms_plan import plan_modify_contract
 from b2b.services.contracts.wording import summarize
 from b2b.services.products.runs import sku_of
-from courses.enums import LmsState, RunAccess
+from courses.enums import RunAccess, RunLmsState
 from courses.events import RunsRequested
 from courses.models import Course, CourseRun
 from courses.models.keys import validate_run_key
@@ -125,7 +125,7 @@ def test_the_source_is_the_run_tagged_source() -> None:
     (run,) = runs_of(publish_contract(one))
     assert run.source_run is not None
     assert run.source_run.run_tag == "SOURCE"
-    assert run.lms_state == LmsState.PENDING
+    assert run.lms_state == RunLmsState.PENDING
 
 
 def test_without_a_source_run_the_first_run_serves() -> None:
@@ -145,7 +145,7 @@ def test_another_contracts_run_is_no_source() -> None:
 def test_a_course_needs_no_runs() -> None:
     one = make_source_course(runs=())
     (run,) = runs_of(publish_contract(one))
-    assert (run.source_run, run.title, run.lms_state) == (None, one.title, LmsState.WAITING_FOR_SOURCE)
+    assert (run.source_run, run.title, run.lms_state) == (None, one.title, RunLmsState.WAITING_FOR_SOURCE)
 
 
 def test_open_edx_is_asked_for_the_runs_that_have_a_source(settings: Settings) -> None:

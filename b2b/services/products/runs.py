@@ -18,11 +18,12 @@ from django.utils.translation import gettext as _
 
 from b2b.errors.contracts import CourseKeyImpossible
 from b2b.models import ContractCourseware, ContractRun, ContractTerms
-from courses.enums import LmsState, RunAccess
+from courses.enums import RunAccess, RunLmsState
 from courses.events import RunsRequested
 from courses.models import Course, CourseRun, ProgramRequirement
 from courses.models.keys import validate_run_key
 from courses.models.run import SOURCE_TAG
+from courses.selectors.course_site import find_sources
 from courses.services.runs import create_runs
 from ecommerce.enums import DiscountType, PaymentType, RedemptionType
 from ecommerce.models import Discount, Product
@@ -102,7 +103,8 @@ def plan_runs(
     """
     if not wanted:
         return []
-    sources = _find_sources([one.course.pk for one in wanted])
+    outside = CourseRun.objects.filter(contract_run__isnull=True)
+    sources = find_sources([one.course.pk for one in wanted], among=outside)
     start, end = dates_of_new_run(terms, now=now)
     organization = terms.organization
     tag = f"{date_of(now).year}_C{terms.pk}"
@@ -142,7 +144,7 @@ def make_runs(
 
     `make_discounts` creates their discounts. Queues the reruns in Open edX. The caller holds the lock of the terms.
     """
-    runs = create_runs([_build_run(plan) for plan in plans])
+    runs = create_runs([_build_run(plan, now=now) for plan in plans])
     products = create_products(
         [product_of_run(run, course=plan.wanted.course, terms=terms) for plan, run in zip(plans, runs, strict=True)],
         reason=_("Contract"),
@@ -162,7 +164,7 @@ def make_runs(
         )
         for plan, run, product in zip(plans, runs, products, strict=True)
     )
-    pending = tuple(run.pk for run in runs if run.lms_state == LmsState.PENDING)
+    pending = tuple(run.pk for run in runs if run.lms_state == RunLmsState.PENDING)
     if pending:
         publish(RunsRequested(run_ids=pending))
     return [(product, plan.title) for product, plan in zip(products, plans, strict=True)]
@@ -198,7 +200,7 @@ def sku_of(key: str) -> str:
     return f"{key[: SKU_LENGTH - len(digest) - 1]}-{digest}"
 
 
-def _build_run(plan: RunPlan) -> CourseRun:
+def _build_run(plan: RunPlan, *, now: datetime) -> CourseRun:
     return CourseRun(
         course=plan.wanted.course,
         courseware_id=plan.key,
@@ -212,7 +214,8 @@ def _build_run(plan: RunPlan) -> CourseRun:
         is_self_paced=True,
         live=True,
         source_run=plan.source,
-        lms_state=LmsState.PENDING if plan.source is not None else LmsState.WAITING_FOR_SOURCE,
+        lms_state=RunLmsState.PENDING if plan.source is not None else RunLmsState.WAITING_FOR_SOURCE,
+        lms_changed_at=now,
     )
 
 
@@ -238,17 +241,6 @@ def _load_program_courses(program_ids: Sequence[int]) -> Mapping[int, list[Cours
             if row.course is not None:
                 courses.setdefault(row.program_id, []).append(row.course)
     return courses
-
-
-def _find_sources(course_ids: Sequence[int]) -> Mapping[int, CourseRun]:
-    """Return by course the run to copy: the one tagged SOURCE, or the first one outside of contracts."""
-    runs = CourseRun.objects.filter(course_id__in=course_ids, contract_run__isnull=True).order_by("pk")
-    sources: dict[int, CourseRun] = {}
-    for run in runs:
-        earlier = sources.setdefault(run.course_id, run)
-        if run.run_tag == SOURCE_TAG and earlier.run_tag != SOURCE_TAG:
-            sources[run.course_id] = run
-    return sources
 
 
 def _number_keys(plans: Sequence[RunPlan]) -> list[RunPlan]:

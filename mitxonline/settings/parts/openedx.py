@@ -1,6 +1,7 @@
 """The course site: Open edX's LMS and Studio, and the account with which the storefront calls them."""
 
 import re
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -25,3 +26,11 @@ OPENEDX_LEARNING_BASE_URL = http_address("OPENEDX_LEARNING_BASE_URL")
 OPENEDX_SIGN_IN_PATH = env.str("OPENEDX_SIGN_IN_PATH", "")
 if OPENEDX_SIGN_IN_PATH and not re.match(r"/[\w/.~%-]*(\?\S*)?$", OPENEDX_SIGN_IN_PATH):
     raise ImproperlyConfigured("OPENEDX_SIGN_IN_PATH isn't a path, such as /auth/login/oidc/?auth_entry=login.")
+
+OPENEDX_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "sweep-course-runs": {
+        "task": "courses.tasks.sweep_course_runs",
+        "schedule": 120.0,
+        "options": {"expires": 120},
+    },
+}

@@ -9,6 +9,7 @@ from kombu import Exchange, Queue
 from mitxonline.settings.env import env
 from mitxonline.settings.parts.coordinator import DELIVERY_BEAT_SCHEDULE
 from mitxonline.settings.parts.keycloak import KEYCLOAK_BEAT_SCHEDULE
+from mitxonline.settings.parts.openedx import OPENEDX_BEAT_SCHEDULE
 from mitxonline.settings.parts.payments import PAYMENT_BEAT_SCHEDULE
 from mitxonline.settings.parts.remote import REMOTE_QUEUE
 from mitxonline.settings.parts.storage import REDIS_URL
@@ -65,6 +66,7 @@ CELERY_ENABLE_UTC = True
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     **DELIVERY_BEAT_SCHEDULE,
     **KEYCLOAK_BEAT_SCHEDULE,
+    **OPENEDX_BEAT_SCHEDULE,
     **PAYMENT_BEAT_SCHEDULE,
     "publish-scheduled-pages": {
         "task": "mitxonline.celery.publish_scheduled_pages",
