@@ -428,7 +428,9 @@ def _run_row(run: ContractRun, contract: str) -> CoursewareRow:
         name=run.course_run.title,
         start=_day(run.course_run.start_date),
         end=_day(run.course_run.end_date),
-        course_site="" if run.course_run.lms_state == RunLmsState.NOT_NEEDED else run.course_run.get_lms_state_display(),
+        course_site=""
+        if run.course_run.lms_state == RunLmsState.NOT_NEEDED
+        else run.course_run.get_lms_state_display(),
     )
 
 

@@ -23,9 +23,7 @@ SYNCED_DATES = {
 }
 
 
-def find_sources(
-    course_ids: Collection[int], *, among: QuerySet[CourseRun] | None = None
-) -> Mapping[int, CourseRun]:
+def find_sources(course_ids: Collection[int], *, among: QuerySet[CourseRun] | None = None) -> Mapping[int, CourseRun]:
     """Return by course the run to copy: the one tagged SOURCE, or the first one that is public."""
     runs = CourseRun.objects.all() if among is None else among
     sources: dict[int, CourseRun] = {}
@@ -54,11 +52,11 @@ def runs_to_send(*, tried_before: datetime) -> QuerySet[CourseRun]:
     differs = Q(pk__in=[])
     for name, synced in SYNCED_DATES.items():
         # Studio keeps a start and an end that we don’t have, so there is nothing to send then.
-        both = Q(**{f"{name}__isnull": False}) & (
-            Q(**{f"{synced}__isnull": True}) | ~Q(**{f"whole_{name}": F(synced)})
-        )
-        differs |= both if name in ("start_date", "end_date") else both | Q(
-            **{f"{name}__isnull": True, f"{synced}__isnull": False}
+        both = Q(**{f"{name}__isnull": False}) & (Q(**{f"{synced}__isnull": True}) | ~Q(**{f"whole_{name}": F(synced)}))
+        differs |= (
+            both
+            if name in ("start_date", "end_date")
+            else both | Q(**{f"{name}__isnull": True, f"{synced}__isnull": False})
         )
     open_ones = Q(lms_state__in=[RunLmsState.PENDING, RunLmsState.COPYING])
     behind = Q(lms_state=RunLmsState.THERE, is_made_by_us=True) & differs

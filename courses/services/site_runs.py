@@ -108,7 +108,9 @@ def start_waiting(*, now: datetime) -> int:
 def ask_for_lost(*, now: datetime) -> int:
     """Request runs that Studio should have and that no one has tried for hours; return how many."""
     with transaction.atomic():
-        lost = runs_to_send(tried_before=now - LOST_AFTER).select_for_update(of=("self",), no_key=True, skip_locked=True)
+        lost = runs_to_send(tried_before=now - LOST_AFTER).select_for_update(
+            of=("self",), no_key=True, skip_locked=True
+        )
         ids = list(lost.values_list("pk", flat=True)[:_MOST_AT_ONCE])
         CourseRun.all_objects.filter(pk__in=ids).update(lms_tried_at=now)
         request_runs(ids)
