@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
@@ -129,6 +130,11 @@ class Delivery(models.Model):
             ),
             models.Index(name="delivery_by_age", fields=["state", "finished_at"]),
             models.Index(name="delivery_by_trace", fields=["trace_id"]),
+            models.Index(name="delivery_by_receiver", fields=["handler", "id"]),
+            models.Index(name="delivery_dead", fields=["handler", "id"], condition=Q(state=DeliveryState.DEAD)),
+            models.Index(name="delivery_given_up", fields=["id"], condition=Q(state=DeliveryState.GIVEN_UP)),
+            # Rows are added in the order of this time, so a few pages of the index say where it is.
+            BrinIndex(name="delivery_by_day", fields=["created_at"], autosummarize=True),
             # For the deletion of an account: of millions of rows few were given up.
             models.Index(name="delivery_by_person", fields=["given_up_by"], condition=Q(given_up_by__isnull=False)),
         ]
