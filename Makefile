@@ -59,7 +59,7 @@ coverage: setup ## Run the tests and report which lines and branches no test rea
 mutants: setup ## Change rules, prices and payments one place at a time; list what no test notices
 	@exec $(PYTHON) -m tests.mutants --jobs $(WORKERS) $(ARGS)
 
-actions: setup ## Print what each action of the Wagtail admin does on each type of page and snippet
+actions: setup ## Renew and print the table of what each action of the Wagtail admin does (tests/cms/actions/outcomes.csv)
 	@exec $(PYTHON) -m tests.cms.actions $(ARGS)
 
 check: setup ## Lint, formats, spelling, dependencies, types, import directions, templates, migrations, settings

@@ -26,6 +26,12 @@ class OnePageCreateView(CreateView):
     it would make a second page, or find its course taken by the first.
     """
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        # Of a page that there is once, the autosaved draft would forbid to publish the form.
+        is_only_one = self.page_class.max_count or self.page_class.max_count_per_parent
+        return context | ({"autosave_enabled": False} if is_only_one else {})
+
     def post(self, request: HttpRequest) -> HttpResponseBase:
         if self.expects_json_response and not self._has_subject:
             # Left like this, an autosaved page would stay behind as a draft about nothing.

@@ -1,55 +1,76 @@
-"""Print what every action did on every type: `python -m tests.cms.actions`."""
+"""Print what every action did on every type, and write it to `outcomes.csv`: `python -m tests.cms.actions`.
+
+With arguments for pytest (`-k delete`), the other outcomes stay as they are.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from rich.console import Console
 from rich.table import Table
 
-WORKS = "works"
+from tests.cms.actions.outcomes import RENEWING, ROLES, TABLE, Case, Outcome, read_outcomes, write_outcomes
+
+MARKS = {Outcome.WORKS: "✓", Outcome.REFUSED: "–", Outcome.ABSENT: "·"}
+TABLE_WIDTH = 180
 
 
+@dataclass
 class Collector:
-    """Keeps the outcomes of the cases, by type and action."""
+    """Keeps what each case came to, and why it was refused."""
 
-    def __init__(self) -> None:
-        self.cases: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    outcomes: dict[Case, Outcome] = field(default_factory=dict)
+    reasons: dict[Case, str] = field(default_factory=dict)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         for name, value in report.user_properties:
-            if name == "case" and report.when == "call":
-                kind, action, role, outcome = value
-                self.cases[action, kind][role] = outcome if report.passed else f"FAILED: {report.longreprtext[-200:]}"
+            if name == "case" and report.when == "call" and report.passed:
+                kind, action, role, outcome, why = value
+                self.outcomes[kind, action, role] = outcome
+                self.reasons[kind, action, role] = why
 
 
-def print_tables(cases: dict[tuple[str, str], dict[str, str]]) -> None:
-    console = Console(width=200)
-    actions = list(dict.fromkeys(action for action, _kind in cases))
-    kinds = list(dict.fromkeys(kind for _action, kind in cases))
-    table = Table(
-        "action", *(kind.rpartition(".")[2] for kind in kinds), title="administrator / editor: ✓ works, – refused"
+def print_outcomes(collector: Collector) -> None:
+    console = Console(width=TABLE_WIDTH)
+    page_kinds = {kind for kind, action, _role in collector.outcomes if action == "create_draft"}
+    for title in ("Pages", "Everything else"):
+        kinds = dict.fromkeys(case[0] for case in collector.outcomes if (case[0] in page_kinds) == (title == "Pages"))
+        if kinds:
+            console.print(_table(title, list(kinds), collector.outcomes))
+    for (kind, action, role), why in sorted(collector.reasons.items()):
+        if why:
+            console.print(f"{kind} {action} ({role}): {why}")
+
+
+def _table(title: str, kinds: list[str], outcomes: dict[Case, Outcome]) -> Table:
+    table = Table(title=f"{title}: {' / '.join(ROLES)}", caption="✓ works, – refused in a sentence, · not offered")
+    table.add_column("action", no_wrap=True)
+    for kind in kinds:
+        table.add_column(kind.rpartition(".")[2], overflow="fold")
+    for action in dict.fromkeys(action for kind, action, _role in outcomes if kind in kinds):
+        cases = ([outcomes.get((kind, action, role)) for role in ROLES] for kind in kinds)
+        table.add_row(action, *(" ".join(MARKS[each] if each else "?" for each in case) for case in cases))
+    return table
+
+
+def main(args: list[str]) -> int:
+    collector = Collector()
+    os.environ[RENEWING] = "1"
+    status = pytest.main(
+        ["tests/cms/test_every_action.py", "-q", "--no-header", "-p", "no:cacheprovider", *args],
+        plugins=[collector],
     )
-    for action in actions:
-        table.add_row(action, *(_marks(cases.get((action, kind), {})) for kind in kinds))
-    console.print(table)
-    for (action, kind), outcomes in sorted(cases.items()):
-        for role, outcome in outcomes.items():
-            if outcome != WORKS:
-                console.print(f"{kind} {action} ({role}): {outcome}")
-
-
-def _marks(outcomes: dict[str, str]) -> str:
-    return " ".join(
-        "✓" if outcome == WORKS else "✗" if outcome.startswith("FAILED") else "–" for outcome in outcomes.values()
-    )
+    print_outcomes(collector)
+    known = dict(read_outcomes()) if args else {}
+    write_outcomes(known | collector.outcomes)
+    Console().print(f"Wrote {TABLE.name}; see what changed with git diff.")
+    return int(status)
 
 
 if __name__ == "__main__":
-    collector = Collector()
-    status = pytest.main(["tests/cms/test_every_action.py", "-q", "--no-header", *sys.argv[1:]], plugins=[collector])
-    print_tables(collector.cases)
-    sys.exit(status)
+    sys.exit(main(sys.argv[1:]))

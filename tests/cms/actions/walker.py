@@ -40,6 +40,7 @@ class Answer:
     status: int
     content: str
     is_json: bool = False
+    is_absent: bool = False
     follow: Callable[[], Answer] | None = None
 
     @cached_property
@@ -86,7 +87,7 @@ class Walker:
 
     def finds_no_button(self) -> None:
         """Note that the page offers no such action, which is as good as a sentence."""
-        self.said = Answer(self.said.status, '<p class="error-message">This isn’t offered.</p>')
+        self.said = Answer(self.said.status, '<p class="error-message">This isn’t offered.</p>', is_absent=True)
 
     def form(self, path: str, form_id: str = "") -> QueryDict | None:
         """Return the fields of the page's form with their values, or None where the page offers none."""

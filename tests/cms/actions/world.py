@@ -32,7 +32,6 @@ from tests.factories.pages import (
 )
 
 _count = itertools.count(1)
-ROLES = ("administrator", "editor")
 
 
 @dataclass(frozen=True)
