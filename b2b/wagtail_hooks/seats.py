@@ -113,8 +113,8 @@ class AccountsForm(PeopleForm):
     def _find_accounts(self) -> list[User]:
         """Find the accounts; refuse the list as a whole if one is missing."""
         unclear = [person.email for person in self.listed if person.is_unclear]
-        if self.heading:
-            unclear.insert(0, self.heading)
+        if self.list.doubtful_heading:
+            unclear.insert(0, self.list.doubtful_heading)
         if unclear:
             unclear_sentence = _("Write one person per line. We can’t tell who this is: %(lines)s.")
             raise forms.ValidationError(unclear_sentence % {"lines": " · ".join(unclear)})

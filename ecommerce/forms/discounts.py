@@ -27,7 +27,7 @@ from ecommerce.services.discounts.discounts import draft_of
 from ecommerce.services.discounts.validation import COURSE_PAYMENT_TYPES, DiscountDraft, NewCodes, validate_discount
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import read_currency
-from mitxonline.kernel.people.reader import Question, read_people
+from mitxonline.kernel.people.fields import PeopleInput
 from mitxonline.staff.conflicts import (
     NOT_SAID,
     ConflictFormMixin,
@@ -42,23 +42,9 @@ from mitxonline.staff.days import DayField, explain_days, keep_unchanged_moments
 
 
 class AddressesField(forms.CharField):
-    """E-mail addresses as people type and paste them. Names beside them are left out.
-
-    `column` answers the `question` which column of a pasted table has the addresses.
-    """
+    """E-mail addresses as people type and paste them, one of the form's lists. Names beside them are left out."""
 
     widget = forms.Textarea(attrs={"rows": 4})
-    column = ""
-    question: Question | None = None
-
-    def clean(self, value: Any) -> Any:
-        found = read_people(super().clean(value), column=self.column)
-        self.question = found.question
-        if found.question is not None:
-            raise ValidationError(_("Choose the column with the addresses."))
-        if found.heading:
-            raise ValidationError(_("“%(text)s” isn’t an e-mail address.") % {"text": found.heading[:80]})
-        return tuple(dict.fromkeys(person.email or person.name for person in found.people))
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed("\n".join(initial or ()), data)
@@ -142,33 +128,26 @@ class DiscountForm(forms.Form):
         if discount is not None and discount.course_id is not None:
             products = products.filter(course_run__course_id=discount.course_id)
         self.fields["products"].queryset = products  # type: ignore[attr-defined]
-        self._take_columns()
+        names = [name for name, field in self.fields.items() if isinstance(field, AddressesField)]
+        self.lists = {name: PeopleInput(self, name, f"{name}_") for name in names}
         explain_days(self, self.get_stored_days())
         if discount is not None:
             self.fields["amount"].help_text = _describe_amount(discount.discount_type, discount.currency)
         if access.is_of_courses:
             self.limit_to_courses()
 
-    def _take_columns(self) -> None:
-        for name, field in self.fields.items():
-            if isinstance(field, AddressesField):
-                field.column = str(self.data.get(self.add_prefix(f"{name}_column")) or "")
-
     def _clean_fields(self) -> None:
-        """Ask for the columns that pasted tables leave open; an answer goes along while other fields are corrected."""
         super()._clean_fields()  # type: ignore[misc]  # the stubs leave it out
-        for name, field in list(self.fields.items()):
-            if not isinstance(field, AddressesField):
+        for name, people in self.lists.items():
+            if name not in self.cleaned_data:
                 continue
-            if field.question is not None:
-                self.fields[f"{name}_column"] = forms.ChoiceField(
-                    label=field.question.sentence,
-                    choices=field.question.choices,
-                    widget=forms.RadioSelect,
-                    required=False,
-                )
-            elif field.column:
-                self.fields[f"{name}_column"] = forms.CharField(required=False, widget=forms.HiddenInput)
+            people.read(self.cleaned_data[name])
+            if people.doubtful_heading:
+                sentence = _("“%(text)s” isn’t an e-mail address.")
+                self.add_error(name, sentence % {"text": people.doubtful_heading[:80]})
+            else:
+                found = (person.email or person.name for person in people.listed)
+                self.cleaned_data[name] = tuple(dict.fromkeys(found))
 
     def limit_to_courses(self) -> None:
         """Offer course staff only what they may choose. Other values are refused by `validate_discount`."""
@@ -248,8 +227,11 @@ class DiscountForm(forms.Form):
             belongs_to = f"{chooser}={','.join(values)}" if chooser else ""
             if name in self.fields:
                 yield self[name], belongs_to
-            if f"{name}_column" in self.fields and not self[f"{name}_column"].is_hidden:
-                yield self[f"{name}_column"], belongs_to
+            if name in self.lists:
+                people = self.lists[name]
+                for each in (people.file, *people.questions):
+                    if each in self.fields and not self[each].is_hidden:
+                        yield self[each], belongs_to
 
 
 class ChangeDiscountForm(ConflictFormMixin, DiscountForm):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 from django.contrib.auth.models import Group, Permission
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 from openpyxl import load_workbook
@@ -76,6 +77,10 @@ def staff(mine: Product) -> Client:
 
 def text_of(response: Any) -> str:
     return " ".join(BeautifulSoup(response.content.decode(), "html.parser").get_text(" ").split())
+
+
+def file_of(data: bytes) -> SimpleUploadedFile:
+    return SimpleUploadedFile("people.csv", data)
 
 
 def form(**fields: Any) -> dict[str, Any]:
@@ -196,13 +201,52 @@ class TestFinance:
         fields = form(codes="people", code="", addresses=table, often="once")
         page = BeautifulSoup(finance.post(f"{LIST}new/", fields).content.decode(), "html.parser")
         assert "More than one column has e-mail addresses." in page.get_text()
-        values = [each["value"] for each in page.select("[name=addresses_column]")]
+        values = [each["value"] for each in page.select("[name=addresses_typed_column]")]
         assert values == ["2:Work Email", "3:Manager"]
-        answered = fields | {"addresses_column": values[0]}
+        answered = fields | {"addresses_typed_column": values[0]}
         kept = BeautifulSoup(finance.post(f"{LIST}new/", answered | {"name": ""}).content.decode(), "html.parser")
-        assert [each["value"] for each in kept.select("[name=addresses_column]")] == [values[0]]
+        assert kept.select_one("[name=addresses]").text.strip() == "Jane Doe, jane@x.example"
         finance.post(f"{LIST}new/", answered)
         assert DiscountCode.objects.get().assigned_email == "jane@x.example"
+
+    def test_a_file_of_addresses_gives_each_its_code(self, finance: Client) -> None:
+        page = BeautifulSoup(finance.get(f"{LIST}new/").content.decode(), "html.parser")
+        assert page.select_one("form[enctype='multipart/form-data'] [name=addresses_file]")
+        table = "Nachname;Vorname;E-Mail (geschäftlich)\nGroß;Jürgen;j@x.example\nDoe;Jane;jane@x.example\n"
+        fields = form(codes="people", code="", addresses="rick@x.example", often="once")
+        finance.post(f"{LIST}new/", fields | {"addresses_file": file_of(table.encode("cp1252"))})
+        assigned = DiscountCode.objects.order_by("assigned_email").values_list("assigned_email", flat=True)
+        assert list(assigned) == ["j@x.example", "jane@x.example", "rick@x.example"]
+
+    def test_a_file_with_two_columns_of_addresses_is_kept_for_the_answer(self, finance: Client) -> None:
+        table = b"Name,Work Email,Manager\nJane Doe,jane@x.example,boss@x.example\nRick,rick@x.example,boss@x.example\n"
+        fields = form(codes="people", code="", addresses="", often="once")
+        asked = finance.post(f"{LIST}new/", fields | {"addresses_file": file_of(table)})
+        page = BeautifulSoup(asked.content.decode(), "html.parser")
+        assert not DiscountCode.objects.exists()
+        values = [each["value"] for each in page.select("[name=addresses_file_column]")]
+        kept = page.select_one("[name=addresses_kept_file]")["value"]
+        answer = fields | {"addresses_kept_file": kept, "addresses_file_column": values[0]}
+        finance.post(f"{LIST}new/", answer)
+        assigned = DiscountCode.objects.order_by("assigned_email").values_list("assigned_email", flat=True)
+        assert list(assigned) == ["jane@x.example", "rick@x.example"]
+
+    def test_after_another_error_the_people_of_the_file_are_in_the_list(self, finance: Client) -> None:
+        fields = form(codes="people", code="", addresses="", often="once", name="")
+        sent = finance.post(
+            f"{LIST}new/", fields | {"addresses_file": file_of(b"E-mail\njane@x.example\nrick@x.example")}
+        )
+        page = BeautifulSoup(sent.content.decode(), "html.parser")
+        assert page.select_one("[name=addresses]").text.split() == ["jane@x.example", "rick@x.example"]
+        assert not page.select_one("[name=addresses_kept_file]").get("value")
+
+    def test_a_discount_can_be_limited_to_the_people_of_a_file(self, finance: Client) -> None:
+        people = file_of(b"Jane Doe|jane@x.example\nRick Roe|rick@x.example\n")
+        finance.post(f"{LIST}new/", form(audience="chosen", people_file=people))
+        assert sorted(Discount.objects.get().people.values_list("email", flat=True)) == [
+            "jane@x.example",
+            "rick@x.example",
+        ]
 
     def test_an_automatic_discount_can_be_made(self, finance: Client) -> None:
         response = finance.post(f"{LIST}new/", form(codes="none", code=""), follow=True)

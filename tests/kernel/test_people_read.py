@@ -48,6 +48,17 @@ def read_file(text: str, **answers: str) -> PeopleList:
         ("Jane\u00a0Doe, jane@x.example\u00a0", JANE),
         ("Jane Doe, +1 555 0100, jane@x.example", JANE),
         ("Jane Doe | jane@x.example", JANE),
+        ("jane@x.example|Jane Doe", JANE),
+        ("Jane Doe / jane@x.example", JANE),
+        ("jane@x.example = Jane Doe", JANE),
+        ("jane@x.example:Jane Doe", JANE),
+        ("Name: Jane Doe, E-mail: jane@x.example", JANE),
+        ("E-Mail: jane@x.example; Name: Jane Doe", JANE),
+        ("Nom : Jane Doe, Courriel : jane@x.example", JANE),
+        ("Vorname: Jane Nachname: Doe E-Mail: jane@x.example", JANE),
+        ("First name: Jane, Last name: Doe, Work e-mail: jane@x.example", JANE),
+        ("Name: Jane Doe, Department: Sales, E-mail: mailto:jane@x.example, Phone: 555 0100", JANE),
+        ("氏名：Jane Doe、メール：jane@x.example".replace("、", ","), JANE),
         ('"Doe, Jane" <jane@x.example>', ListedPerson("jane@x.example", "Doe, Jane")),
         ("Doe, Jane <jane@x.example>", ListedPerson("jane@x.example", "Doe, Jane")),
         ('"Doe, Jane", jane@x.example', ListedPerson("jane@x.example", "Doe, Jane")),
@@ -88,6 +99,13 @@ def test_one_person_however_they_are_written(line: str, person: ListedPerson) ->
         "Name, E-mail\nJane Doe, jane@x.example\nRick Roe, rick@x.example",
         "First name\tLast name\tMail\nJane\tDoe\tjane@x.example\nRick\tRoe\trick@x.example",
         "E-mail\n\nJane Doe <jane@x.example>\nRick Roe <rick@x.example>",
+        "Jane Doe|jane@x.example\nRick Roe|rick@x.example",
+        "Name|E-mail\nJane Doe|jane@x.example\nRick Roe|rick@x.example",
+        "| Name | E-mail |\n|---|---|\n| Jane Doe | jane@x.example |\n| Rick Roe | rick@x.example |",
+        "Name: Jane Doe, E-mail: jane@x.example\nName: Rick Roe, E-mail: rick@x.example",
+        "Name: Jane Doe; E-mail: jane@x.example; Name: Rick Roe; E-mail: rick@x.example",
+        "Name: Jane Doe\nE-mail: jane@x.example\n\nName: Rick Roe\nE-mail: rick@x.example\n",
+        "E-Mail: jane@x.example\nName: Jane Doe\nTown: Berlin\nE-Mail: rick@x.example\nName: Rick Roe",
     ],
 )
 def test_two_people_however_they_are_listed(text: str) -> None:
@@ -103,7 +121,14 @@ def test_outlooks_list_with_last_names_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["Jane Doe, Acme, jane@x.example", "Jane, Doe, Berlin, jane@x.example", "jane doe@x.example"]
+    "line",
+    [
+        "Jane Doe, Acme, jane@x.example",
+        "Jane, Doe, Berlin, jane@x.example",
+        "jane doe@x.example",
+        "Name: Jane Doe, E-mail: jane@x.example, Home email: jane@home.example",
+        "Name: Jane Doe, E-mail: jane@x.example boss@x.example",
+    ],
 )
 def test_what_could_be_read_in_two_ways_is_not_taken_as_data(line: str) -> None:
     (person,) = read(line)
@@ -209,6 +234,19 @@ TABLES = {
     "unknown mail heading": "Full name,Where to write\nJane Doe,jane@x.example\n",
     "separator behind the address": "Name;E-mail\nJane Doe;jane@x.example;;\n",
     "old mac": "Name,E-mail\rJane Doe,jane@x.example\r",
+    "personio": "ID;Vorname;Nachname;E-Mail (geschäftlich);Vorgesetzte\n1;Jane;Doe;jane@x.example;Big Boss\n",
+    "french hr": "Matricule;Nom d’usage;Nom de naissance;Prénom;Adresse e-mail professionnelle\n"
+    "1;Doe;Roe;Jane;jane@x.example\n",
+    "spanish hr": "Código;Nombre;Apellidos;Correo electrónico corporativo;Jefe\n1;Jane;Doe;jane@x.example;Boss\n",
+    "japanese hr": "社員番号,氏名,フリガナ,会社メールアドレス\n1,Jane Doe,ジェーン,jane@x.example\n",
+    "ldap": "cn,sn,givenName,mail,manager\nJane Doe,Doe,Jane,jane@x.example,cn=boss\n",
+    "linkedin": 'Notes:\n"Some addresses are missing. Learn more https://www.linkedin.com/help"\n\n'
+    "First Name,Last Name,URL,Email Address,Company,Position\nJane,Doe,https://x.example/in/jane,jane@x.example,Acme,CEO\n",
+    "outlook’s display name": "Vorname;Nachname;E-Mail-Adresse;E-Mail: Angezeigter Name\n"
+    "Jane;Doe;jane@x.example;Jane Doe (jane@x.example)\n",
+    "contact of a company": "Company,Company Name,Contact Name,Email\nA,Acme,Jane Doe,jane@x.example\n",
+    "bars": "Name|Email\nJane Doe|jane@x.example\n",
+    "lines in quotes": '"Jane Doe,jane@x.example"\n',
     "another address in a note": "Name,E-mail,Notes\nJane Doe,jane@x.example,please copy boss@x.example on all\n",
 }
 
@@ -219,6 +257,26 @@ def test_tables_of_other_programs(table: str) -> None:
     assert list(read_people(TABLES[table]).people) == [JANE]
     assert read_people_file(TABLES[table].encode("utf-16")).people == (JANE,)
     assert read_people_file(TABLES[table].encode("utf-8-sig")).people == (JANE,)
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        ("Voornaam;Tussenvoegsel;Achternaam;Zakelijk e-mailadres\nJan;de;Vries;a@x.example", "Jan de Vries"),
+        ("Nombre;Primer apellido;Segundo apellido;Correo\nJosé;Muñoz;Peña;a@x.example", "José Muñoz Peña"),
+        ("社員番号,姓,名,メールアドレス\n1,山田,太郎,a@x.example", "山田 太郎"),
+        ("First name,Last name,Email\nTaro,Yamada,a@x.example", "Taro Yamada"),
+    ],
+)
+def test_the_parts_of_a_name_are_in_their_order(table: str, name: str) -> None:
+    assert [person.name for person in read_file(table).people] == [name]
+
+
+def test_a_column_that_repeats_the_addresses_of_another_needs_no_question() -> None:
+    same = "Name,UPN,Mail\nJane Doe,jane@x.example,jane@x.example\nRick Roe,rick@x.example,rick@x.example\n"
+    assert list(read_file(same).people) == [JANE, RICK]
+    other = same.replace("Roe,rick@x.example,rick", "Roe,rick@x.example,richard")
+    assert read_file(other).question is not None
 
 
 def test_excels_utf_16_without_a_mark_and_its_separator_line() -> None:
@@ -291,6 +349,17 @@ def test_files_of_other_kinds_are_refused_in_a_sentence(data: bytes) -> None:
         ("cp932", ["田中 さくら", "鈴木 タロウ"]),
         ("euc_kr", ["김민준"]),
         ("gb2312", ["李小龙"]),
+        ("gb18030", ["王小明", "李娜"]),
+        ("big5", ["王小明", "陳美玲"]),
+        ("cp949", ["김철수", "뷁똠"]),
+        ("euc_jp", ["山田太郎", "佐藤 花子"]),
+        ("cp1255", ["דוד כהן", "שרה לוי"]),
+        ("cp1257", ["Jonas Žukauskas", "Rūta Šimkutė"]),
+        ("cp874", ["สมชาย ใจดี", "สมหญิง"]),
+        ("cp866", ["Иван Петров", "Ольга Смирнова"]),
+        ("cp850", ["Jürgen Groß", "Björn Häßler"]),
+        ("iso8859_2", ["Łukasz Świątek", "Małgorzata Źródło"]),
+        ("cp1252", ["José Peña"]),
         ("mac_roman", ["Zoë Müller", "François Lefèvre"]),
         ("cp1252", ["Hélène Lefèvre", "Åse Sørensen", "Begoña Núñez"]),
     ],
@@ -307,10 +376,25 @@ def test_letters_of_older_programs_are_right_or_asked_about(encoding: str, names
 
 
 @pytest.mark.parametrize(
-    ("encoding", "name"), [("cp1252", "Jürgen Groß"), ("cp1250", "Łukasz Wiśniewski"), ("cp1251", "Нина Петрова")]
+    ("encoding", "name"),
+    [
+        ("cp1252", "Jürgen Groß"),
+        ("cp1250", "Łukasz Wiśniewski"),
+        ("cp1251", "Нина Петрова"),
+        ("cp932", "山田太郎"),
+        ("cp932", "ヤマダ タロウ"),
+        ("cp874", "สมชาย ใจดี"),
+        ("iso8859_2", "Jiří Šťastný"),
+    ],
 )
 def test_letters_that_can_be_read_in_one_way_need_no_question(encoding: str, name: str) -> None:
     assert read_people_file(f"Name;E-mail\n{name};a@x.example".encode(encoding)).question is None
+
+
+def test_a_known_heading_tells_how_the_letters_are_read() -> None:
+    data = "工号,姓名,电子邮件\n1,王小明,w@x.example\n".encode("gb2312")
+    assert [person.name for person in read_people_file(data).people] == ["王小明"]
+    assert read_people_file("Name,E-mail\n王小明,w@x.example\n".encode("gb2312")).question is not None
 
 
 def test_every_encoding_that_can_be_named_is_known_to_python() -> None:
@@ -318,7 +402,9 @@ def test_every_encoding_that_can_be_named_is_known_to_python() -> None:
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("piece", ["a", "<", ">", "a ", " @", "<@", "a-", "a.", '"', "é", ";,"])
+@pytest.mark.parametrize(
+    "piece", ["a", "<", ">", "a ", " @", "<@", "a-", "a.", '"', "é", ";,", "Name: ", "E-mail: a@", "|", ": "]
+)
 def test_a_long_line_is_read_in_time(piece: str) -> None:
     line = piece * (200_000 // len(piece))
     read_people(line)

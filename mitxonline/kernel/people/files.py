@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from zipfile import BadZipFile, ZipFile
 from django.utils.translation import gettext_lazy as _
 from openpyxl import load_workbook
 
+from mitxonline.kernel.people.headings import is_email_heading, is_name_heading
 from mitxonline.kernel.people.lines import SEPARATORS, clean_text
 
 if TYPE_CHECKING:
@@ -31,27 +32,40 @@ _BYTE_ORDER_MARKS = (
 )
 # Letters beyond a to z of the languages each older encoding was made for. A word has those of one of them.
 _WESTERN = ("äöüß", "àâæçéèêëîïôœùûüÿ", "áéíñóúü", "áâãàçéêíóôõú", "æøåäöéü", "àèéìíîòóùú", "áæðéíóöþúý", "ëïéèöüáóê")
+_BALTIC = ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž")
 _CENTRAL = ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîşţșț", "čćđšž", "äöüß")
 _ENCODINGS: dict[str, tuple[str, ...]] = {
     "cp1252": _WESTERN,
     "cp1250": _CENTRAL,
     "mac_roman": _WESTERN,
+    "cp850": _WESTERN,
+    "iso8859_2": _CENTRAL,
+    "cp1257": _BALTIC,
     "cp1254": ("çğıöşüİâî",),
     "cp1251": ("CYRILLIC",),
     "koi8_r": ("CYRILLIC",),
+    "cp866": ("CYRILLIC",),
     "cp1253": ("GREEK",),
     "cp1255": ("HEBREW",),
     "cp1256": ("ARABIC",),
+    "cp874": ("THAI",),
     "cp932": ("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH", "FULLWIDTH", "IDEOGRAPHIC"),
+    "euc_jp": ("CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "IDEOGRAPHIC"),
     "gb2312": ("CJK", "FULLWIDTH", "IDEOGRAPHIC"),
     "big5": ("CJK", "FULLWIDTH", "IDEOGRAPHIC"),
     "euc_kr": ("HANGUL",),
+    # These have rare characters that make nearly any bytes a word, so they are tried last.
+    "gb18030": ("CJK", "FULLWIDTH", "IDEOGRAPHIC"),
+    "cp949": ("HANGUL",),
 }
 ENCODINGS = tuple(_ENCODINGS)
+_LAST = ("gb18030", "cp949")
+# Nearly any Western name could be one of these as well, so all names have to be of one language.
+_OF_ONE_LANGUAGE = ("cp1257",)
 _WORD = re.compile(r"[^\W\d_]+")
 # Letters that Greek and Hebrew write only at the end of a word or not there, and two that hardly any word has.
 _MISPLACED = re.compile(r"[ςםןץףך]\B|σ\b|[ΰΐ]")
-_PUNCTUATION = frozenset("“”‘’‚„–—…·ºª°«»\u00a0\u00b4\u3000・")
+_PUNCTUATION = frozenset("“”‘’‚„–—…ºª°«»\u00a0\u00b4\u3000・")
 _SAMPLE_LENGTH = 60
 
 
@@ -100,7 +114,7 @@ def split_rows(text: str, separator: str = "") -> list[ListRow]:
     try:
         for cells in reader:
             cleaned = tuple(" ".join(cell.split()) for cell in cells)
-            if any(cleaned):
+            if any(char.isalnum() for cell in cleaned for char in cell):
                 rows.append(ListRow(skipped + reader.line_num, cleaned))
     except csv.Error:
         raise FileUnreadable(_("This file can’t be read as CSV. Save it as CSV (UTF-8), then choose it.")) from None
@@ -119,7 +133,7 @@ def _find_separator(lines: Sequence[str]) -> str:
     filled = [line for line in lines if line.strip()]
     heading = max((line for line in filled[:10] if "@" not in line), key=_count_separators, default="")
     likely = heading if _count_separators(heading) else next((line for line in filled if "@" in line), "")
-    return max("\t;,", key=likely.count) if likely else ","
+    return max("\t|;,", key=likely.count) if likely else ","
 
 
 def _count_separators(line: str) -> int:
@@ -161,21 +175,41 @@ def _decode_by_words(data: bytes) -> str:
 
     Statistical detectors need more text than a list of names has, and don't say how unsure they are.
     """
+    usual = [encoding for encoding in ENCODINGS if encoding not in _LAST]
+    texts = _find_readings(data, usual) or _find_readings(data, _LAST)
+    if not texts:
+        raise FileUnreadable(_("We can’t read this file’s encoding. Save it as CSV (UTF-8), then choose it."))
+    if len(texts) > 1:
+        with_heading = [encoding for encoding, text in texts.items() if _has_known_heading(text)]
+        texts = {encoding: texts[encoding] for encoding in with_heading} if len(with_heading) == 1 else texts
+    if len(texts) > 1:
+        raise SpellingUnclear({encoding: _sample(text) for encoding, text in texts.items()})
+    return data.decode(next(iter(texts)))
+
+
+def _find_readings(data: bytes, encodings: Iterable[str]) -> dict[str, str]:
+    """Return by encoding how the lines with special letters can be read."""
     odd = b"\n".join(line for line in data.splitlines() if any(byte > 127 for byte in line))
     texts: dict[str, str] = {}
-    for encoding in ENCODINGS:
+    for encoding in encodings:
         try:
             text = odd.decode(encoding)
             data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if text not in texts.values() and all(_is_word(word, encoding) for word in _words(text)):
+        alphabets = [_ENCODINGS[encoding]]
+        if encoding in _OF_ONE_LANGUAGE:
+            alphabets = [(alphabet,) for alphabet in _ENCODINGS[encoding]]
+        has_words = any(all(_is_word(word, kinds) for word in _words(text)) for kinds in alphabets)
+        if text not in texts.values() and has_words:
             texts[encoding] = text
-    if not texts:
-        raise FileUnreadable(_("We can’t read this file’s encoding. Save it as CSV (UTF-8), then choose it."))
-    if len(texts) > 1:
-        raise SpellingUnclear({encoding: _sample(text) for encoding, text in texts.items()})
-    return data.decode(next(iter(texts)))
+    return texts
+
+
+def _has_known_heading(text: str) -> bool:
+    """Whether the first line has a heading that is known by its special letters."""
+    cells = re.split(rf"[{SEPARATORS}]", text.partition("\n")[0].strip())
+    return any(not cell.isascii() and (is_email_heading(cell) or is_name_heading(cell)) for cell in cells)
 
 
 def _words(text: str) -> Iterator[str]:
@@ -184,18 +218,21 @@ def _words(text: str) -> Iterator[str]:
             yield word
 
 
-def _is_word(word: str, encoding: str) -> bool:
-    letters = "".join(char for char in unicodedata.normalize("NFC", word) if char not in _PUNCTUATION)
+def _is_word(word: str, kinds: tuple[str, ...]) -> bool:
+    word = unicodedata.normalize("NFC", word).replace("l·l", "ll")  # Catalan
+    letters = "".join(char for char in word if char not in _PUNCTUATION)
     if letters.isascii():
         return True
     if not _WORD.fullmatch(letters) and not all(unicodedata.category(char)[0] in "LM" for char in letters):
         return False
-    kinds = _ENCODINGS[encoding]
     foreign = [char for char in letters if not char.isascii()]
     if _changes_case_late(letters):
         return False
     if kinds[0].isupper() and kinds[0].isascii():  # an alphabet of its own
-        is_one_alphabet = all(unicodedata.name(char, "").startswith(kinds) for char in letters)
+        names = [unicodedata.name(char, "") for char in letters]
+        is_one_alphabet = all(name.startswith(kinds) for name in names)
+        # Names in narrow Japanese letters have no others.
+        is_one_alphabet &= len({name.startswith("HALFWIDTH") for name in names}) < 2
         return is_one_alphabet and not _MISPLACED.search(letters)
     if len(letters) > 2 and len(foreign) == len(letters):
         return False

@@ -36,6 +36,7 @@ _EMAIL = _keys(
 )
 _FULL = _keys(
     """
+    ansprechpartner cn contactname
     attendee attendeename employee employeename fullname fullnaam legalname learner learnername lastnamefirstname
     member membername nomcomplet nomeprenom nombrecompleto nombreyapellidos nomecompleto nomecognome nomeecognome
     nometprenom participant participantname person preferredname displayname student studentname teilnehmer
@@ -51,13 +52,24 @@ _FIRST = _keys(
 )
 _LAST = _keys(
     """
+    nomdusage nomusuel sn
     achternaam apellido apellidos apelido cognome efternamn efternavn etternavn familienaam familienname familyname
     lastname lastnames nachname nachnamen nazwisko nomdefamille primerapellido sobrenome soyad soyadi sukunimi surname
     surnames zuname 姓 фамилия 성
     """
 )
+# What stands before the last name, and behind it.
+_BEFORE_LAST = _keys("namenszusatz tussenvoegsel voorvoegsel voorvoegsels vorsatzwort")
+_SECOND_LAST = _keys("segundoapellido apellidomaterno secondlastname secondsurname")
 # The whole name, or the part beside a column for the other part: “Nom, Prénom”, “Nome, Cognome”.
 _NAME = _keys("name names nom nombre nome naam navn namn nimi isim")
+# What HR systems put before or behind “E-mail”.
+_QUALIFIERS = (
+    r"(business|company|corporate|office|personal|private|primary|professional|work|geschaftlich|dienstlich|privat|"
+    r"professionnel(le)?|personnelle|corporativo|profesional|personal|laboral|empresa|aziendale|lavoro|zakelijk|"
+    r"profissional|sluzbowy|会社|公司|工作|회사)+"
+)
+_QUALIFIED_EMAIL = re.compile(rf"{_QUALIFIERS}(?P<behind>.+)|(?P<before>.+?){_QUALIFIERS}")
 # Columns that end like a name's but are about someone or something else.
 _OTHERS = re.compile(
     r"account|boss|chef|company|contact(?!name)|department|email|emergency|employer|file|group|login|manager|middle|"
@@ -72,9 +84,15 @@ class NameColumns:
     full: int | None = None
     first: int | None = None
     last: int | None = None
+    before_last: int | None = None
+    second_last: int | None = None
 
     def read(self, cells: Sequence[str]) -> str:
-        parts = [self._cell(cells, self.first), self._cell(cells, self.last)]
+        first, *last = (
+            self._cell(cells, place) for place in (self.first, self.before_last, self.last, self.second_last)
+        )
+        # Where names are written without an alphabet of sounds, the family comes first.
+        parts = [*last, first] if _is_east_asian("".join([first, *last])) else [first, *last]
         return " ".join(filter(None, parts)) or self._cell(cells, self.full)
 
     @staticmethod
@@ -82,9 +100,22 @@ class NameColumns:
         return cells[place] if place is not None and place < len(cells) else ""
 
 
+def _is_east_asian(text: str) -> bool:
+    kinds = ("CJK", "HANGUL", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC")
+    letters = [char for char in text if char.isalpha()]
+    return bool(letters) and all(unicodedata.name(char, "").startswith(kinds) for char in letters)
+
+
 def is_email_heading(text: str) -> bool:
     key = _key(text)
-    return key in _EMAIL or bool(re.fullmatch(r"e?mail(address)?(1|value|1value|primary)*", key))
+    if key in _EMAIL or re.fullmatch(r"e?mail(address)?(1|value|1value|primary)*", key):
+        return True
+    qualified = _QUALIFIED_EMAIL.fullmatch(key)
+    return qualified is not None and (qualified["behind"] or qualified["before"]) in _EMAIL
+
+
+def is_name_heading(text: str) -> bool:
+    return find_name_columns([text]) != NameColumns()
 
 
 def is_heading_row(cells: Sequence[str]) -> bool:
@@ -97,6 +128,7 @@ def find_name_columns(headings: Sequence[str]) -> NameColumns:
     first = _place(keys, _FIRST, r"(first|given|fore)names?")
     last = _place(keys, _LAST, r"(last|family|sur)names?")
     full = _place(keys, _FULL, r"(full|legal|display|preferred|employee|worker|participant|learner)name")
+    before_last, second_last = _place(keys, _BEFORE_LAST), _place(keys, _SECOND_LAST)
     plain = next((place for place, key in enumerate(keys) if key in _NAME), None)
     if plain is not None:
         if first is not None and last is None:
@@ -105,12 +137,12 @@ def find_name_columns(headings: Sequence[str]) -> NameColumns:
             first = plain
         elif full is None:
             full = plain
-    return NameColumns(full=full, first=first, last=last)
+    return NameColumns(full, first, last, before_last, second_last)
 
 
-def _place(keys: Sequence[str], known: frozenset[str], ending: str) -> int | None:
+def _place(keys: Sequence[str], known: frozenset[str], ending: str = "") -> int | None:
     exact = next((place for place, key in enumerate(keys) if key in known), None)
-    if exact is not None:
+    if exact is not None or not ending:
         return exact
     pattern = re.compile(rf".*{ending}\Z")
     return next((place for place, key in enumerate(keys) if pattern.match(key) and not _OTHERS.search(key)), None)

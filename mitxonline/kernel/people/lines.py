@@ -15,16 +15,19 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from mitxonline.kernel.names import clean_name
+from mitxonline.kernel.people.headings import find_name_columns, is_email_heading
+from mitxonline.kernel.people.labels import Labels, split_labels, split_records
 
 EMAIL_MAX_LENGTH = 254  # RFC 5321, and what our columns hold
-SEPARATORS = ",;\t"
+SEPARATORS = ",;\t|"
 
 _MARKER = re.compile(r"\A\s*(?:[-*•·–—]|\d{1,4}[.)])\s+")
 _LABEL = re.compile(r"\A(?:mailto|smtp|e-?mail)\s*:\s*", re.IGNORECASE)
+_COLON_BEHIND = re.compile(r"(@[\w.-]+): ?(?=[^\W\d])")  # jane@x.example: Jane Doe
 # What stands before the recipients of a mail that was copied as a whole.
 _RECIPIENTS = re.compile(r"\A\s*(?:to|cc|bcc|an|à)\s*:\s*", re.IGNORECASE)
 _LEADING, _TRAILING = "<>()[]{}\"'`“”„‘’‚«»", "<>()[]{}\"'`“”„‘’«».,;:!?"
-_AROUND_NAMES = " \t,;:\"'`“”„‘’«»()[]-–—|"
+_AROUND_NAMES = " \t,;:\"'`“”„‘’«»()[]-–—|/="
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +82,36 @@ def clean_address(text: str) -> str:
 def read_line(line: str, *, number: int | None = None) -> list[ListedPerson]:
     """Read “Name, address”, “Name <address>” or addresses alone, any number of them."""
     line = _RECIPIENTS.sub("", _MARKER.sub("", clean_text(line)))
+    if labels := split_labels(line):
+        return [_read_labels(record, number) for record in split_records(labels)]
     if mailboxes := _find_mailboxes(line):
         return _read_mailboxes(line, mailboxes, number)
-    if "\t" not in line and ";" in line:
+    if find_separator(line) == ";":
         parts = split_line(line, ";")
         if sum("@" in part for part in parts) > 1:
             return [person for part in parts for person in read_line(part, number=number)]
-    return read_cells(split_line(line), number=number)
+    cells = split_line(line)
+    if len(cells) == 1 and "@" in cells[0] and line.lstrip().startswith('"'):  # a whole line in quotes
+        cells = split_line(cells[0])
+    return read_cells(cells, number=number)
+
+
+def _read_labels(labels: Labels, number: int | None) -> ListedPerson:
+    addresses = [read_cell(value) for label, value in labels if is_email_heading(label) and "@" in value]
+    headings, values = zip(*labels, strict=True)
+    if len(addresses) != 1 or addresses[0].is_unclear or len(addresses[0].addresses) != 1:
+        return unclear_person((f"{label}: {value}" for label, value in labels), number)
+    name = tidy_name(find_name_columns(headings).read(values))
+    return ListedPerson(addresses[0].addresses[0], name or addresses[0].name, number)
+
+
+def find_separator(line: str) -> str:
+    return next((each for each in "\t|;" if each in line), ",")
 
 
 def split_line(line: str, separator: str = "") -> list[str]:
-    """Split at tabs, else semicolons, else commas, but not inside quotes."""
-    separator = separator or next((each for each in "\t;" if each in line), ",")
+    """Split at tabs, else bars, else semicolons, else commas, but not inside quotes."""
+    separator = separator or find_separator(line)
     try:
         cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
     except csv.Error:
@@ -138,7 +159,7 @@ def read_cell(cell: str) -> Cell:
         is_one = len(people) == 1 and not people[0].is_unclear
         names = people[0].name if is_one else ""
         return Cell(names, tuple(person.email for person in people), is_unclear=not is_one)
-    words = _join_at(cell).split()
+    words = _COLON_BEHIND.sub(r"\1 ", _join_at(cell)).split()
     written = [word for word in words if "@" in word]
     if not written:
         return Cell(tidy_name(cell))
@@ -147,6 +168,8 @@ def read_cell(cell: str) -> Cell:
     rest = tidy_name(_LABEL.sub("", f"{beside} "))
     if len(addresses) > 1:
         return Cell("", addresses, is_unclear=any(char.isalnum() for char in rest))
+    if any(separator in addresses[0] for separator in SEPARATORS):
+        return Cell("", addresses, is_unclear=True)
     # “jane doe@x.example” is more likely an address with a blank in it than a person called jane, and “ask
     # boss@x.example first” is a note.
     is_beside = "@" in words[0] or "@" in words[-1]

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
 from mitxonline.kernel.people.files import FileUnreadable, ListRow, SpellingUnclear, read_rows, split_rows
 from mitxonline.kernel.people.headings import find_name_columns, is_heading_row
+from mitxonline.kernel.people.labels import join_labeled_lines, split_labels
 from mitxonline.kernel.people.lines import (
     ListedPerson,
+    find_separator,
     is_address_cell,
     looks_like_name,
     read_cell,
@@ -69,23 +72,25 @@ class PeopleList:
 
 def read_people(text: str, *, column: str = "") -> PeopleList:
     """Read a typed or pasted list. `column` answers a question about columns: a choice, a number or a heading."""
-    lines = [(number, line) for number, line in enumerate(split_lines(text), start=1) if line.strip(" \t,;")]
+    written = join_labeled_lines(enumerate(split_lines(text), start=1))
+    lines = [(number, line) for number, line in written if line.strip(" \t,;|")]
     with_address = [number for number, line in lines if "@" in line]
     if not lines:
         return PeopleList()
-    if "@" not in lines[0][1] and with_address and len(split_line(lines[0][1])) > 1:
-        separator = next((each for each in "\t;" if each in lines[0][1]), ",")
+    is_labeled = any(split_labels(line) for _number, line in lines)
+    headings = "" if is_labeled or not with_address else _find_headings([line for _number, line in lines])
+    if headings:
         try:
-            return _read_table(split_rows(text, separator), column=column)
+            return _read_table(split_rows(text, find_separator(headings)), column=column)
         except FileUnreadable:  # an open quote, in a list that is no table
             pass
     heading = ""
     if ("@" not in lines[0][1] and with_address) or is_heading_row([lines[0][1]]):
         first = lines.pop(0)[1].strip()
         heading = "" if is_heading_row([first]) else first
-    is_table = any("\t" in line for _number, line in lines)
-    rows = [ListRow(number, tuple(split_line(line, "\t" if is_table else ""))) for number, line in lines]
-    if question := _ask_for_column(rows, (), is_table=is_table):
+    separator = next((each for each in "\t|" if any(each in line for _number, line in lines)), "")
+    rows = [ListRow(number, tuple(split_line(line, separator))) for number, line in lines]
+    if not is_labeled and (question := _ask_for_column(rows, (), is_table=bool(separator))):
         answer = _find_column(question, column)
         return PeopleList(_pick(rows, answer), heading=heading) if answer else PeopleList(question=question)
     people = [person for _number, line in lines for person in read_line(line)]
@@ -104,6 +109,15 @@ def read_people_file(data: bytes, *, column: str = "", encoding: str = "") -> Pe
             raise FileUnreadable(_no_addresses()) from None
         return PeopleList(question=Question(About.SPELLING, tuple(unclear.samples.items())))
     return _read_table(rows, column=column, is_file=True)
+
+
+def _find_headings(lines: Sequence[str]) -> str:
+    """Return the line with the headings of a table: the first one, or a known one below a title."""
+    above = list(takewhile(lambda line: "@" not in line, lines[:_LOOKED_THROUGH]))
+    if above and len(split_line(above[0])) > 1:
+        return above[0]
+    rows = ((line, split_line(line)) for line in above)
+    return next((line for line, cells in rows if len(cells) > 1 and is_heading_row(cells)), "")
 
 
 def _read_table(rows: Sequence[ListRow], *, column: str, is_file: bool = False) -> PeopleList:
@@ -144,7 +158,9 @@ def _read_person(row: ListRow, cell: str, name: str) -> ListedPerson:
 
 def _read_row(row: ListRow) -> Iterator[ListedPerson]:
     """Read a row of a table without headings."""
-    if any("<" in cell and "@" in cell for cell in row.cells):
+    if sum(map(bool, row.cells)) == 1:  # a file of lines, each in quotes
+        yield from read_line("".join(row.cells), number=row.number)
+    elif any("<" in cell and "@" in cell for cell in row.cells):
         yield from read_line(", ".join(filter(None, row.cells)), number=row.number)
     else:
         yield from read_cells(row.cells, number=row.number)
@@ -180,7 +196,18 @@ def _address_columns(rows: Sequence[ListRow]) -> list[int]:
         for place, cell in enumerate(row.cells)
         if "@" in cell and (is_address_cell(cell) or len(read_cell(cell).addresses) > 1)
     }
-    return sorted(found)
+    different: list[int] = []
+    for place in sorted(found):
+        if not any(_is_same_column(rows, place, other) for other in different):
+            different.append(place)
+    return different
+
+
+def _is_same_column(rows: Sequence[ListRow], place: int, other: int) -> bool:
+    """Whether each address of a column stands in the other too, as in Outlook's “E-mail Display Name”."""
+    found = [read_cell(row.cells[place]).addresses for row in rows if place < len(row.cells)]
+    others = [read_cell(row.cells[other]).addresses for row in rows if place < len(row.cells)]
+    return all(not mine or mine == theirs for mine, theirs in zip(found, others, strict=True))
 
 
 def _ask_for_column(rows: Sequence[ListRow], headings: Sequence[str], *, is_table: bool) -> Question | None:
