@@ -6,6 +6,7 @@ import csv
 import io
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,12 +17,15 @@ from ecommerce.enums import AttemptState, OrderState
 from ecommerce.gateways.stripe import StripeGateway
 from ecommerce.models import Order, OrderNote
 from ecommerce.selectors.refund_plan import RefundChoice
+from ecommerce.services.orders.notes import REPEATED_WITHIN, add_note
 from ecommerce.services.refunds.refunds import refund_order
+from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.ecommerce.desk import desk_url, make_second_payment
 from tests.factories import NOON, make_course, make_discount, make_product, make_run, make_user
 from tests.factories.orders import make_paid_order
 from tests.factories.pages import make_content_page
+from tests.support.together import Together
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +101,27 @@ def test_staff_leave_notes(desk: Client, finance: User) -> None:
     assert "Write a note first." in empty.content.decode()
     assert OrderNote.objects.get().order == order
     assert "Called." not in desk.get(desk_url(other)).content.decode()
+
+
+def test_a_note_that_is_sent_twice_is_written_once(desk: Client, finance: User) -> None:
+    order, other = make_paid_order(make_product()), make_paid_order(make_product())
+    for url in (desk_url(order), desk_url(order), desk_url(other)):
+        desk.post(url, {"text": "Called."})
+    assert [note.order_id for note in OrderNote.objects.order_by("pk")] == [order.pk, other.pk]
+    desk.post(desk_url(order), {"text": "Called again."})
+    desk.post(desk_url(order), {"text": "Called."})
+    add_note(order_id=order.pk, text="Called.", by_id=make_user().pk, now=clock.now())
+    assert order.notes.count() == 4
+    later = clock.now() + REPEATED_WITHIN
+    add_note(order_id=order.pk, text="Called.", by_id=order.notes.first().written_by_id, now=later)
+    assert order.notes.count() == 5
+
+
+def test_a_note_that_is_sent_several_times_at_once_is_written_once(together: Together) -> None:
+    order = make_paid_order(make_product())
+    add = partial(add_note, order_id=order.pk, text="Called.", by_id=order.purchaser_id, now=NOON)
+    together(*[add] * 4)
+    assert order.notes.count() == 1
 
 
 @pytest.mark.parametrize(
