@@ -6,8 +6,9 @@ from typing import Any
 
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.panels import ObjectList
+from wagtail.contrib.settings.views import EditView
 
-from mitxonline.staff.conflicts import ConflictFormMixin
+from mitxonline.staff.conflicts import ConflictEditMixin, ConflictFormMixin
 
 
 class SettingForm(ConflictFormMixin, WagtailAdminModelForm):
@@ -17,3 +18,7 @@ class SettingForm(ConflictFormMixin, WagtailAdminModelForm):
 def make_setting_form(panels: list[Any]) -> ObjectList:
     """Return the `edit_handler` of a setting. Its panels stay the model's, for Wagtail's search index."""
     return ObjectList(panels, base_form_class=SettingForm)
+
+
+class SettingEditView(ConflictEditMixin, EditView):
+    """Wagtail's view, in whose place it is put, with the lock from the check until the form is saved."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from wagtail import hooks
@@ -14,8 +15,15 @@ from wagtail.admin.views.mixins import SpreadsheetExportMixin
 
 from mitxonline.staff.lists import export_wagtails_list
 from mitxonline.staff.needs import NeedsPanel
+from mitxonline.staff.settings import SettingEditView
 
 SpreadsheetExportMixin.as_spreadsheet = export_wagtails_list
+
+
+@hooks.register("register_admin_urls", order=-1)  # before Wagtail's of the same address
+def replace_setting_view() -> list[URLPattern]:
+    address = "settings/<slug:app_name>/<slug:model_name>/<int:pk>/"
+    return [path(address, SettingEditView.as_view(), name="edit_setting")]
 
 
 @hooks.register("insert_global_admin_css")

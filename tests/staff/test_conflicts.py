@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.db import models
 from django.test import Client, RequestFactory
-from django.urls import reverse
+from django.urls import resolve, reverse
 from wagtail import hooks
 from wagtail.contrib.settings.registry import registry as settings_registry
 from wagtail.contrib.settings.views import get_setting_edit_handler
@@ -29,6 +30,7 @@ from ecommerce.models.shop_settings import ShopSettings
 from mitxonline.kernel.admin import ReadOnlyAdminMixin
 from mitxonline.staff.conflicts import ConflictAdminMixin, ConflictEditMixin, ConflictFormMixin
 from mitxonline.staff.pages import StaffFormPage
+from mitxonline.staff.settings import SettingForm
 from mitxonline.users.models import User
 from tests.factories import (
     NOON,
@@ -43,6 +45,7 @@ from tests.factories import (
 )
 from tests.support.forms import open_form, read_form, send_form
 from tests.support.reading import words
+from tests.support.together import MeetAt, Together
 
 pytestmark = pytest.mark.django_db
 
@@ -407,6 +410,21 @@ class TestOtherForms:
         assert anna.post(url, page).status_code == 404
 
 
+def test_settings_saved_at_the_same_moment_show_the_difference(
+    together: Together, meet_at: MeetAt, anna: Client, bert: Client
+) -> None:
+    brand = _site_setting(SiteBrand)
+    url = _setting_url(brand)
+    forms = [open_form(client, url) | {"tagline": text} for client, text in ((anna, "Ours"), (bert, "Theirs"))]
+    meet_at(SettingForm, "refuse_if_changed", parties=2)
+    answers = together(partial(anna.post, url, forms[0]), partial(bert.post, url, forms[1]))
+    assert sorted(answer.status_code for answer in answers) == [200, 302]
+    refused = next(answer for answer in answers if answer.status_code == 200)
+    assert "changed this while you had it open" in refused.content.decode()
+    assert "Ours" in refused.content.decode()
+    assert "Theirs" in refused.content.decode()
+
+
 # Forms without the check, and why they need none.
 SNIPPETS_WITHOUT: dict[type[models.Model], str] = {}
 VIEWS_WITHOUT = {
@@ -453,6 +471,8 @@ class TestEveryForm:
         for model in settings_registry:
             form = get_setting_edit_handler(model).get_form_class()
             assert issubclass(form, ConflictFormMixin), model
+            view: Any = resolve(f"/cms/settings/{model._meta.app_label}/{model._meta.model_name}/1/").func
+            assert issubclass(view.view_class, ConflictEditMixin), model
 
     def test_other_views_of_wagtail(self) -> None:
         for register in hooks.get_hooks("register_admin_viewset"):
