@@ -266,7 +266,12 @@ class EachCourseOnce(_ReadOnlyRule):
             twice = CourseTwice
             if product.course_run is not None:
                 twice = CourseInProgram if other.course_run is None else SameCourseTwice
-            refusal = twice(title=product.title, beside=other.title, beside_id=other.pk)
+            shared = tuple(
+                each.course.title
+                for each in line.program.courses
+                if each.course.pk in line.runs and each.course.pk in beside.runs
+            )
+            refusal = twice(title=product.title, beside=other.title, beside_id=other.pk, shared=shared)
             verdicts.append(RuleVerdict(product_id=product.pk, refusal=refusal))
         return verdicts
 

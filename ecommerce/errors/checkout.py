@@ -113,11 +113,15 @@ class CourseTwice(CheckoutRefused):
     """
 
     code = "course_twice"
-    message = _("“{title}” and “{beside}” have courses in common. You’d pay for those twice.")
+    message = _("“{title}” and “{beside}” have courses in common: {shared_text}. You’d pay for those twice.")
     is_set_aside: ClassVar[bool] = False
     title: str
     beside: str
     beside_id: int
+    shared: tuple[str, ...]
+
+    def details(self) -> dict[str, object]:
+        return super().details() | {"shared_text": list_titles(self.shared)}
 
 
 class CourseInProgram(CourseTwice):

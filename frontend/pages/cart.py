@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from courses.selectors.run_dates import format_run_dates
 from ecommerce.errors.checkout import CourseInProgram
 from ecommerce.errors.codes import CodeUnknown
 from ecommerce.models import DiscountCode, ShopSettings
@@ -212,16 +213,27 @@ class CartPage:
     @property
     def doubles_text(self) -> str:
         """The one sentence about courses that are in the cart twice."""
-        refusals = [line.refusal for line in self.doubles]
-        if len(refusals) == 1:
-            return str(refusals[0])
-        programs = {each.beside for each in refusals if isinstance(each, CourseInProgram)}
-        if len(programs) == 1 and all(isinstance(each, CourseInProgram) for each in refusals):
+        if len(self.doubles) == 1:
+            return str(self.doubles[0].refusal)
+        if self._doubled_program:
             return _("“%(program)s” is in your cart with %(count)d of its courses. You’d pay for those twice.") % {
-                "program": programs.pop(),
-                "count": len(refusals),
+                "program": self._doubled_program,
+                "count": len(self.doubles),
             }
-        return _("Some courses are in your cart twice. You’d pay for those twice.")
+        return _("Some courses are in your cart twice.")
+
+    @property
+    def doubles_list(self) -> list[str]:
+        """What would be removed; where the lines stand beside different ones, with what each is twice for."""
+        return [line.title if self._doubled_program else str(line.refusal) for line in self.doubles]
+
+    @property
+    def _doubled_program(self) -> str:
+        """The one program that all doubles are courses of; empty if there is no such."""
+        refusals = [line.refusal for line in self.doubles]
+        programs = {each.beside for each in refusals if isinstance(each, CourseInProgram)}
+        is_one = len(programs) == 1 and all(isinstance(each, CourseInProgram) for each in refusals)
+        return programs.pop() if is_one else ""
 
     @property
     def codes_that_stopped_working(self) -> list[StoppedCode]:
@@ -279,6 +291,14 @@ def cart_page(request: HttpRequest) -> CartPage:
         page_urls=page_urls(line.product for line in lines),
         awaited=awaited_orders(user_id) if has_awaited and user_id is not None else (),
     )
+
+
+def line_name(line: PricedLine, page: CartPage) -> str:
+    """The title, with its start where the cart has another start of the same course."""
+    run = line.product.course_run
+    is_alone = sum(each.title == line.title for each in (*page.lines, *page.aside)) < 2
+    dates = format_run_dates(run, page.now) if run is not None and not is_alone else ""
+    return f"{line.title}, {dates}" if dates else line.title
 
 
 def line_refund(line: PricedLine, page: CartPage) -> str:

@@ -305,16 +305,23 @@ def _find_panel(
     user_id: int | None,
     now: datetime,
 ) -> ProgramPanel:
+    enrolled: Mapping[int, Sequence[EnrolledRun]] = {}
     if user_id is not None:
         awaited = find_order_with_product(product.pk, user_id=user_id) if product is not None else None
         if awaited is not None:
             return _panel_for_awaited(program, awaited)
         enrolled = find_enrolled_runs(user_id, [course.pk for course in contents.courses], now=now)
-        if enrolled and has_bought_program(user_id, program.pk):
+        is_complete = product is None and count_fulfilled(contents.tree, enrolled) >= contents.needed
+        if enrolled and (is_complete or has_bought_program(user_id, program.pk)):
             return _panel_for_owner(program, contents, cards, enrolled, now=now)
     if product is None:
-        sentence = _("These courses are sold individually.")
-        return ProgramPanel(ProgramState.UNAVAILABLE, title=program.title, sentence=sentence)
+        return ProgramPanel(
+            ProgramState.UNAVAILABLE,
+            title=program.title,
+            sentence=_("These courses are sold individually."),
+            needed=contents.needed,
+            fulfilled=count_fulfilled(contents.tree, enrolled),
+        )
     terms = describe_programs([product], user_id=user_id, now=now)[product.pk]
     if user_id is not None and terms.owned and not terms.given:
         return _panel_for_owner(program, contents, cards, enrolled, now=now)

@@ -24,6 +24,12 @@ def line_refund(line: PricedLine, page: cart.CartPage) -> str:
     return cart.line_refund(line, page)
 
 
+@register.simple_tag
+def line_name(line: PricedLine, page: cart.CartPage) -> str:
+    """`{% line_name line page as name %}`: what tells a line from the others of the cart."""
+    return cart.line_name(line, page)
+
+
 @register.filter
 def of(values: Mapping[int, object] | None, pk: int) -> object:
     """`{{ page.page_urls|of:line.product.pk }}`: what belongs to a row; nothing where there is none."""

@@ -143,7 +143,7 @@ def test_two_programs_that_share_a_course(world: World) -> None:
     world.put(world.first)
     priced = world.put(world.second)
     assert refused(priced) == {world.second.pk: "CourseTwice"}
-    assert "have courses in common" in str(priced.refusals[0])
+    assert "“Program P1” have courses in common: Statistics. You’d pay for those twice." in str(priced.refusals[0])
 
 
 def test_saved_items_do_not_count_as_duplicates(world: World) -> None:

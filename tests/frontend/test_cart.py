@@ -14,7 +14,7 @@ from b2b.models import OrganizationMembership
 from ecommerce.models import Basket, DiscountCode, Order, OrderLine, Product
 from ecommerce.services.payment.payments import confirm_attempt
 from mitxonline.kernel import clock
-from mitxonline.kernel.dates import format_deadline, format_moment
+from mitxonline.kernel.dates import format_day, format_deadline, format_moment
 from mitxonline.users.models import User
 from tests.factories import (
     NOON,
@@ -626,6 +626,16 @@ def test_titles_lead_to_their_pages(learners_client: Client) -> None:
     assert links["Ropes"] == f"/courses/{kept.course_run.course.readable_id}/"  # type: ignore[union-attr]
     assert links[program.title] == f"/programs/{program.program.readable_id}/"  # type: ignore[union-attr]
     assert "Sails" not in links
+
+
+def test_two_starts_of_a_course_are_told_apart_by_their_buttons(learners_client: Client) -> None:
+    course = make_course(title="Python")
+    for run in (make_run(course, is_self_paced=True), make_run(course, start_date=clock.now() + timedelta(days=30))):
+        page = read(learners_client.get(f"/cart/add/?product_id={make_product(run).pk}", follow=True))
+    dated = f"Starts {format_day(run.start_date or clock.now())}"
+    assert "“Python” is in your cart twice. You need it only once." in page.text
+    assert {"Remove Python, At your own pace", f"Remove Python, {dated}"} <= set(page.buttons())
+    assert f"Remove “Python, {dated}”" in page.buttons()
 
 
 def test_several_courses_beside_their_program_are_one_problem(learners_client: Client) -> None:

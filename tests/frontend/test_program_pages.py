@@ -243,6 +243,21 @@ def test_a_program_and_its_course_are_one_problem_with_one_button(learners_clien
     assert "Check out" in cart.buttons()
 
 
+def test_what_is_in_the_cart_twice_for_different_reasons_is_told_apart(learners_client: Client, world: World) -> None:
+    other = make_program("SECOND", courses=[world.b, world.c], title="Another program")
+    second = Product.objects.create(program=other, sku="SECOND", price=Decimal(400), currency="USD")
+    add_product(learners_client, world.only_b.products.get())
+    add_product(learners_client, world.product)
+    cart = add_product(learners_client, second)
+    assert "Some courses are in your cart twice." in cart.text
+    assert [words(each) for each in cart.select(".alert .bullets li")] == [
+        "“Statistics” is part of “Safer care”, which is in your cart too. You’d pay for it twice.",
+        "“Another program” and “Safer care” have courses in common: “Statistics” and “Interface”. "
+        "You’d pay for those twice.",
+    ]
+    assert "Remove these 2" in cart.buttons()
+
+
 def test_courses_that_are_not_open_are_named_as_not_included(client: Client, world: World) -> None:
     CourseRun.objects.filter(pk=world.only_c.pk).update(live=False)
     assert "Interface Not open right now, so it isn’t included" in panel(read(client.get(world.page.url)))
@@ -468,6 +483,19 @@ def test_a_program_with_a_course_open_now_begins_with_the_purchase(learners_clie
     assert f"Full refund until {last}" in words(cart.one(".cart-line"))
     receipt = read(learners_client.get(f"/checkout/receipt/?order_number={buy(learners_client).number}"))
     assert refund_days(receipt.text) == [format_day(world.now + 14 * DAY)]
+
+
+def test_a_program_sold_by_the_course_shows_how_far_one_is(
+    learners_client: Client, learner: User, world: World
+) -> None:
+    world.product.delete()
+    assert "These courses are sold individually." in panel(read(learners_client.get(world.page.url)))
+    world.has(learner, world.next)
+    text = panel(read(learners_client.get(world.page.url)))
+    assert "These courses are sold individually." in text
+    assert "You’re enrolled in 1 of the 3 courses it takes." in text
+    world.has(learner, world.only_b, world.only_c)
+    assert "You have this program" in panel(read(learners_client.get(world.page.url)))
 
 
 def test_owned_courses_dont_begin_a_program(learners_client: Client, learner: User, world: World) -> None:
