@@ -31,13 +31,21 @@ def catalog_head(catalog: Catalog, *, title: str, description: str, brand_name: 
         named = _("%(title)s, page %(number)d") % {"title": named, "number": number}
     return CatalogHead(
         title=named,
-        description=description or _describe(catalog.course_count, brand_name),
+        description=_describe(catalog, description, brand_name),
         canonical=_canonical(catalog),
         is_listed=not query.text and query.filter_count <= 1,
     )
 
 
-def _describe(count: int, brand_name: str) -> str:
+def _describe(catalog: Catalog, description: str, brand_name: str) -> str:
+    """The editors’ description, or the number of courses; a filtered list has its own, so that no two are alike."""
+    filters = [chip.label for chip in catalog.chips]
+    if filters:
+        return f"{', '.join(filters)}: {_count_courses(catalog.found_count, brand_name)}"
+    return description or _count_courses(catalog.course_count, brand_name)
+
+
+def _count_courses(count: int, brand_name: str) -> str:
     sentence = ngettext(
         "%(count)d online course at %(brand)s, with its dates and price. Filter by department, start, level and price.",
         "%(count)d online courses at %(brand)s, with dates and prices. Filter by department, start, level and price.",

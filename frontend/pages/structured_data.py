@@ -22,6 +22,7 @@ from frontend.pages.cards import CourseTile
 from frontend.pages.courses import CoursePageData
 from frontend.pages.links import course_url
 from frontend.pages.offers import CourseOffer, RunOffer
+from frontend.pages.search import InstructorPageData
 from frontend.site.brands import Brand
 from frontend.site.navigation import Crumb
 from mitxonline.kernel import clock
@@ -66,6 +67,10 @@ def home_graph(site: Site) -> Node:
 
 def page_graph(site: Site, breadcrumb: Iterable[Crumb], page: Page) -> Node:
     return _graph([_organization(site), _breadcrumb(site, breadcrumb, here=page.get_url() or "")])
+
+
+def instructor_graph(site: Site, view: InstructorPageData) -> Node:
+    return _graph([_organization(site), _breadcrumb(site, view.breadcrumb, here=view.person.get_absolute_url())])
 
 
 def course_graph(site: Site, page: CoursePage, view: CoursePageData) -> Node:

@@ -18,6 +18,7 @@ from frontend.pages.catalog import Catalog
 from frontend.pages.catalog_head import CatalogHead
 from frontend.pages.catalog_head import catalog_head as make_head
 from frontend.pages.courses import CoursePageData
+from frontend.pages.search import InstructorPageData
 from frontend.site.brands import Brand, default_brand
 from frontend.site.navigation import Crumb
 
@@ -55,6 +56,11 @@ def product_structured_data(
     context: Context, page: ProductPage, breadcrumb: Iterable[Crumb], can_buy: bool
 ) -> SafeString:
     return _script(structured_data.product_graph(_site(context), page, breadcrumb, can_buy=can_buy))
+
+
+@register.simple_tag(takes_context=True)
+def instructor_structured_data(context: Context, view: InstructorPageData) -> SafeString:
+    return _script(structured_data.instructor_graph(_site(context), view))
 
 
 @register.simple_tag(takes_context=True)

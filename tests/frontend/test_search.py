@@ -95,6 +95,9 @@ class TestInstructors:
         assert "Programming with Python" in text
         assert "Maps" not in text
         assert 'rel="canonical" href="http://testserver/instructors/mirela-radu/"' in text
+        assert '<meta property="og:title" content="Mirela Radu">' in text
+        assert '<meta property="og:image:alt" content="Mirela Radu">' in text
+        assert '"@type": "BreadcrumbList"' in text
         assert 'href="/instructors/mirela-radu/"' in client.get(world["page"].get_url()).content.decode()
 
     def test_are_unknown_until_a_visitor_can_open_a_page_about_them(

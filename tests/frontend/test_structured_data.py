@@ -148,9 +148,14 @@ def test_each_list_of_courses_has_one_address(
 def test_pages_are_described_for_sharing_as_for_searching(client: Client) -> None:
     make_home()
     course = make_course_page(make_course(summary="How to."))
-    for address, said in (("/catalog/", "1 online course at Tessera"), (course.url, "How to.")):
+    for address, said in (
+        ("/catalog/", "1 online course at Tessera"),
+        ("/catalog/?level=intro", "Intro: 1 online course at Tessera"),
+        (course.url, "How to."),
+    ):
         page = read(client.get(address))
         description = str(page.one('meta[name="description"]')["content"])
         assert description.startswith(said)
+        assert page.one('meta[property="og:title"]')["content"]
         assert page.one('meta[property="og:description"]')["content"] == description
         assert page.one('meta[property="og:image:alt"]')["content"]
