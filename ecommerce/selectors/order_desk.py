@@ -303,7 +303,7 @@ def _describe_lines(order: Order) -> Iterator[LineAtDesk]:
             listed=Money(line.list_price, line.currency),
             refunded=Money(line.refunded, line.currency),
             left=Money(line.due - line.refunded, line.currency),
-            courses=describe_courses(line, now=order.fulfilled_at or order.placed_at),
+            courses=tuple(map(str, describe_courses(line, now=order.fulfilled_at or order.placed_at))),
         )
 
 

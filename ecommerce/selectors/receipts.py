@@ -83,6 +83,17 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenCourse:
+    """A course of a program that was bought, with its start or that the buyer had it."""
+
+    title: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
 class LineData:
     """One line of a receipt."""
 
@@ -264,11 +275,11 @@ def prefetch_program_courses(lines: Iterable[OrderLine]) -> None:
     prefetch_related_objects([line for line in lines if line.product.program_id is not None], "courses__run")
 
 
-def describe_courses(line: OrderLine, *, now: datetime) -> tuple[str, ...]:
-    """Return the courses of a program that was bought, with the start of each or that the buyer had it."""
+def describe_courses(line: OrderLine, *, now: datetime) -> tuple[GivenCourse, ...]:
+    """Return the courses of a program that was bought."""
     if line.product.program_id is None:
         return ()
-    return tuple(f"{row.title}: {_describe_start(row, line.currency, now)}" for row in line.courses.all())
+    return tuple(GivenCourse(row.title, _describe_start(row, line.currency, now)) for row in line.courses.all())
 
 
 def _count_courses(line: OrderLine) -> int:
@@ -297,7 +308,7 @@ def _line_data(line: OrderLine, window: RefundWindow, *, now: datetime) -> LineD
         refunded=Money(line.refunded, line.currency),
         discount_label=line.discount_note,
         dates=format_run_dates(run, now) if run is not None else "",
-        courses=describe_courses(line, now=now),
+        courses=tuple(map(str, describe_courses(line, now=now))),
         refund_until=window.last_days.get(line.pk) if window.refusal is None else None,
         provider=line.provider,
     )

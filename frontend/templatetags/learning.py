@@ -14,7 +14,7 @@ from courses.models import Course, CourseRun, Department
 from courses.selectors.run_dates import effort_text, format_run_access, format_run_dates
 from ecommerce.models import Order, OrderLine, Product
 from ecommerce.selectors.discount_text import gateway_name
-from ecommerce.selectors.receipts import describe_courses
+from ecommerce.selectors.receipts import GivenCourse, describe_courses
 from frontend.pages.dashboard import list_contract_courses
 from frontend.pages.links import course_urls
 from frontend.pages.receipt import ReceiptPage
@@ -36,7 +36,7 @@ def run_when(run: CourseRun, now: datetime) -> str:
 
 
 @register.simple_tag
-def line_courses(line: OrderLine, now: datetime) -> tuple[str, ...]:
+def line_courses(line: OrderLine, now: datetime) -> tuple[GivenCourse, ...]:
     """`{% line_courses line page.now as courses %}`: the courses of a program that was bought, with their starts."""
     return describe_courses(line, now=now)
 
