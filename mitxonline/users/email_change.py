@@ -2,6 +2,9 @@
 
 The old address: so that someone at an open session can't take the account away. The new one: so that no one gets codes
 and receipts of someone else, or is locked out by a typo.
+
+Who has no password to prove themselves with does it at the old address first: only then is the new one written to.
+Signing in through a provider keeps the address until it changes there; then the account follows (`sso.accounts`).
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from mitxonline.kernel.errors import DomainError
 from mitxonline.users import mails
 from mitxonline.users.models import EmailChange, User
 from mitxonline.users.services import remind_of_account
+from mitxonline.users.sso.connections import has_password
 from mitxonline.users.verification import LinkUnusable, make_change_token, read_change_token
 
 CHANGED = "users.email_changed"
@@ -42,9 +46,9 @@ class AddressUnchanged(DomainError):
 
 
 def ask_email_change(*, user: User, new_email: str, now: datetime) -> None:
-    """Send a link to both addresses. Raises AddressUnchanged.
+    """Send a link to both addresses; without a password, to the new one once the old one is confirmed.
 
-    Whether the new address has an account is told to its owner alone, by e-mail.
+    Raises AddressUnchanged. Whether the new address has an account is told to its owner alone, by e-mail.
     """
     if new_email == user.email:
         raise AddressUnchanged
@@ -54,10 +58,8 @@ def ask_email_change(*, user: User, new_email: str, now: datetime) -> None:
             defaults={"new_email": new_email, "asked_at": now, "old_confirmed_at": None, "new_confirmed_at": None},
         )
         _queue_link(change, user, Side.OLD)
-        if User.objects.with_email(new_email).exists():
-            remind_of_account(email=new_email)
-        else:
-            _queue_link(change, user, Side.NEW)
+        if has_password(user):
+            _write_to_new_address(change, user)
 
 
 def find_email_change(token: str) -> tuple[EmailChange, Side]:
@@ -84,6 +86,8 @@ def confirm_email_change(*, token: str, now: datetime) -> bool:
             setattr(change, f"{side}_confirmed_at", now)
             change.save()
             if not change.is_confirmed:
+                if side is Side.OLD and not has_password(user):
+                    _write_to_new_address(change, user)
                 return False
             _change_email(user, change, now=now)
     except IntegrityError:
@@ -99,6 +103,13 @@ def _change_email(user: User, change: EmailChange, *, now: datetime) -> None:
     change.delete()
     audit.record(user, CHANGED, by_id=user.pk)
     mails.queue_account_email(mails.EMAIL_CHANGED, user=user, to=old_email)
+
+
+def _write_to_new_address(change: EmailChange, user: User) -> None:
+    if User.objects.with_email(change.new_email).exists():
+        remind_of_account(email=change.new_email)
+    else:
+        _queue_link(change, user, Side.NEW)
 
 
 def _queue_link(change: EmailChange, user: User, side: Side) -> None:

@@ -167,15 +167,21 @@ class PasswordChangeForm(NewPasswordForm):
 
 
 class AddressChangeForm(LimitedForm):
-    """Asks for the password: an open session alone can't take the account away. Wrong ones count as at sign-in."""
+    """Asks for the password: an open session alone can't take the account away. Wrong ones count as at sign-in.
+
+    People without one confirm by a link first.
+    """
 
     new_email = EmailField()
     password = PasswordField(label=_("Password"))
 
-    def __init__(self, user: User, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+    def __init__(self, user: User, *args: Any, request: HttpRequest, asks_password: bool, **kwargs: Any) -> None:
         self.user, self.request = user, request
         super().__init__(*args, **kwargs)
         self.fields["new_email"].label = _("New e-mail address")
+        self.fields["new_email"].widget.attrs["autocomplete"] = "email"
+        if not asks_password:
+            del self.fields["password"]
 
     def clean(self) -> dict[str, Any]:
         content = super().clean() or self.cleaned_data

@@ -9,14 +9,13 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import get_language, override
-from django.utils.translation import gettext as _
 
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.mail import send_email
 from mitxonline.users.events import AccountMailQueued
 from mitxonline.users.models import User
 from mitxonline.users.next_page import with_next
-from mitxonline.users.sso.connections import connections_of
+from mitxonline.users.sso.connections import has_password, name_providers
 from mitxonline.users.sso.providers import find_provider
 from mitxonline.users.verification import make_connect_token, make_delete_token, make_token
 
@@ -55,7 +54,7 @@ def send_account_email(event: AccountMailQueued) -> None:
         return
     provider = find_provider(event.provider)
     with override(event.language or settings.LANGUAGE_CODE):
-        providers = _name_providers(user)
+        providers = "" if has_password(user) else name_providers(user)
     send_email(
         f"users/emails/{event.kind}",
         to=[event.to or user.email],
@@ -88,11 +87,3 @@ def _link(kind: str, user: User, next_page: str, asked: str) -> str:
     else:
         path = with_next(reverse("login"), next_page)
     return f"{settings.SITE_BASE_URL}{path}"
-
-
-def _name_providers(user: User) -> str:
-    """Name the providers through which someone without a password signs in."""
-    if user.has_usable_password():
-        return ""
-    names = [each.provider.title for each in connections_of(user) if each.id]
-    return _(" or ").join(names)

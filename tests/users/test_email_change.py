@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from django.core.mail import EmailMessage
 from django.test import Client
+from social_django.models import UserSocialAuth
 
 from mitxonline.kernel import clock
 from mitxonline.users.email_change import AddressTaken, confirm_email_change
 from mitxonline.users.models import EmailChange, User
+from mitxonline.users.sso.accounts import find_or_create_account
+from mitxonline.users.sso.identity import ProviderIdentity
 from tests.users.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -129,12 +133,74 @@ def test_the_same_address_is_no_change(signed_in: Client, outbox: list[EmailMess
     assert not outbox
 
 
-def test_people_who_sign_in_through_a_provider_are_told_where_their_address_comes_from(client: Client) -> None:
-    user = User.objects.create_user("sso@example.org")
+def make_sso_person(email: str = "sso@example.org") -> User:
+    user = User.objects.create_user(email, email_verified_at=clock.now())
+    uid = f"https://sso.example.org#{user.pk}"
+    UserSocialAuth.objects.create(user=user, provider="keycloak", uid=uid, extra_data={"seen": {"email": email}})
+    return user
+
+
+def test_without_a_password_the_present_address_confirms_first(client: Client, outbox: list[EmailMessage]) -> None:
+    user, other = make_sso_person(), make_sso_person("other@example.org")
     client.force_login(user)
-    assert "your address comes from there" in client.get(ADDRESS).content.decode()
-    assert "This is not your current password" in ask(client, password="guess")
-    assert ADDRESS not in client.get("/account/").content.decode()
+    assert ADDRESS in client.get("/account/").content.decode()
+    page = client.get(ADDRESS).content.decode()
+    assert "a link that we send to your present address confirms it first" in page
+    assert 'name="password"' not in page
+    answer = client.post(ADDRESS, {"new_email": "new@example.org"}).content.decode()
+    assert "Once you have opened it, we send one to the new address." in answer
+    assert [each.to for each in outbox] == [["sso@example.org"]]
+    old = link(outbox, "sso@example.org")
+    assert client.get(old).status_code == HTTPStatus.OK
+    assert len(outbox) == 1, "mail scanners follow links"
+    client.post(old)
+    assert [each.to for each in outbox] == [["sso@example.org"], ["new@example.org"]]
+    assert User.objects.get(pk=user.pk).email == "sso@example.org"
+    text = Client().post(link(outbox, "new@example.org"), follow=True).content.decode()
+    assert "Sign in as before" in text
+    user.refresh_from_db()
+    assert (user.email, user.is_email_verified, user.sessions_ended) == ("new@example.org", True, 1)
+    assert outbox[-1].to == ["sso@example.org"]
+    other.refresh_from_db()
+    assert other.email == "other@example.org"
+
+
+def test_without_a_password_a_taken_address_is_told_to_its_owner_alone(
+    client: Client, outbox: list[EmailMessage]
+) -> None:
+    client.force_login(make_sso_person())
+    make_sso_person("taken@example.org")
+    known = client.post(ADDRESS, {"new_email": "taken@example.org"}).content.decode()
+    Client().post(link(outbox, "sso@example.org"))
+    [to_owner] = [each for each in outbox if each.to == ["taken@example.org"]]
+    assert "/account/email/" not in str(to_owner.body)
+    unknown = client.post(ADDRESS, {"new_email": "unknown@example.org"}).content.decode()
+    assert re.sub(r'value="[^"]*"', "", known) == re.sub(r'value="[^"]*"', "", unknown)
+
+
+def test_it_works_on_a_site_without_local_accounts(client: Client, outbox: list[EmailMessage], settings: Any) -> None:
+    settings.LOCAL_ACCOUNTS = False
+    client.force_login(make_sso_person())
+    assert "Check your inbox" in client.post(ADDRESS, {"new_email": "new@example.org"}).content.decode()
+
+
+def sign_in(user: User, email: str) -> None:
+    issuer = "https://sso.example.org"
+    identity = ProviderIdentity(
+        provider="keycloak", issuer=issuer, subject=str(user.pk), email=email, is_email_verified=True, name=user.name
+    )
+    find_or_create_account(identity, title="Campus", now=clock.now())
+    user.refresh_from_db()
+
+
+def test_signing_in_keeps_the_address_until_it_changes_at_the_provider() -> None:
+    user = make_sso_person()
+    User.objects.filter(pk=user.pk).update(email="mine@example.org")
+    sign_in(user, "sso@example.org")
+    assert user.email == "mine@example.org"
+    sign_in(user, "moved@example.org")
+    assert user.email == "moved@example.org"
+    assert User.objects.count() == 1
 
 
 @pytest.mark.parametrize(("stay", "at_close"), [({"stay": "on"}, False), ({}, True)])

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 from social_django.models import UserSocialAuth
 
 from mitxonline.coordinator.bus import publish
@@ -46,6 +47,11 @@ def connections_of(user: User) -> list[ConnectionRow]:
     ids = dict(_usable_connections(user).values_list("provider", "pk"))
     can_disconnect = len(ids) > 1 or has_password(user)
     return [ConnectionRow(each, ids.get(each.name), can_disconnect) for each in providers()]
+
+
+def name_providers(user: User) -> str:
+    """Name the providers through which someone signs in: “Campus or Open edX”; empty if there is none."""
+    return _(" or ").join(each.provider.title for each in connections_of(user) if each.id)
 
 
 def find_subject(user: User, issuer: str) -> str | None:

@@ -51,7 +51,7 @@ from mitxonline.users.models import User
 from mitxonline.users.next_page import find_reason, next_page, safe_page, with_next
 from mitxonline.users.own_data import collect_own_data
 from mitxonline.users.sso.backend import Errand
-from mitxonline.users.sso.connections import connections_of
+from mitxonline.users.sso.connections import connections_of, has_password, name_providers
 from mitxonline.users.sso.providers import only_provider, providers
 from mitxonline.users.verification import read_token, verify_email
 from mitxonline.users.views.providers import log_out_everywhere, redirect_to_provider
@@ -270,21 +270,27 @@ class PasswordChangeView(LoginRequiredMixin, LocalAccountsMixin, AccountFormView
         return super().form_valid(form)
 
 
-class EmailChangeView(LoginRequiredMixin, LocalAccountsMixin, AccountFormView):
+class EmailChangeView(LoginRequiredMixin, AccountFormView):
     """Ask for another e-mail address. The answer is the same whether or not the new one has an account."""
 
     form_class = AddressChangeForm
     template_name = "users/email_change.html"
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return super().get_form_kwargs() | {"user": current_user(self.request), "request": self.request}
+        user = current_user(self.request)
+        kwargs = {"user": user, "request": self.request, "asks_password": has_password(user)}
+        return super().get_form_kwargs() | kwargs
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"through": name_providers(current_user(self.request))}
 
     def form_valid(self, form: AddressChangeForm) -> HttpResponse:
         with refusals_on(form, field="new_email", only=AddressUnchanged) as caught:
             ask_email_change(user=form.user, new_email=form.cleaned_data["new_email"], now=clock.now())
         if caught.refusal is not None:
             return self.form_invalid(form)
-        return render(self.request, "users/email_change_mailed.html", account_links(""))
+        context = account_links("") | {"is_two_steps": not has_password(form.user)}
+        return render(self.request, "users/email_change_mailed.html", context)
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -298,10 +304,14 @@ class EmailChangeLinkView(TemplateView):
         return super().get_context_data(**kwargs) | {"change": change}
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
-        if confirm_email_change(token=token, now=clock.now()):
+        change, _side = find_email_change(token)
+        asks_password = has_password(change.user)
+        if not confirm_email_change(token=token, now=clock.now()):
+            messages.success(request, _("Thank you. Now open the link in the other inbox."))
+        elif asks_password:
             messages.success(request, _("Your e-mail address has changed. Sign in with the new one."))
         else:
-            messages.success(request, _("Thank you. Now open the link in the other inbox."))
+            messages.success(request, _("Your e-mail address has changed. Sign in as before."))
         return redirect("account" if request.user.is_authenticated else "login")
 
 
