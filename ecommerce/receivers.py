@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+
 from django.conf import settings
 from django.urls import reverse
+from django.utils.module_loading import import_string
 
 from courses.services.enrollments import enroll
 from ecommerce.enums import AlertKind, EnrollmentAfter, PaymentStanding, RefundOrigin
@@ -30,15 +34,17 @@ from ecommerce.ownership import (
     record_given_runs,
 )
 from ecommerce.selectors.payments import payment_standing
-from ecommerce.selectors.receipts import receipt_data, receipt_for
+from ecommerce.selectors.receipts import ReceiptData, receipt_data, receipt_for
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.orders.alerts import raise_alert
 from ecommerce.services.orders.closing import close_carts_and_orders, rename_codes
 from ecommerce.services.orders.enrollment import enrollment_source
 from ecommerce.services.payment.notices import process_notice
 from mitxonline.kernel import clock
-from mitxonline.kernel.mail import send_email
+from mitxonline.kernel.mail import MailFile, send_email
 from mitxonline.users.events import AccountClosed
+
+logger = logging.getLogger(__name__)
 
 
 def close_buyer(event: AccountClosed) -> None:
@@ -194,11 +200,31 @@ def tell_finance_of_review(event: OrderInReview) -> None:
 
 def _email_receipt(order_id: int) -> None:
     order = _find_order(order_id)
-    receipt = receipt_for(user_id=order.purchaser_id, number=order.number)
-    _email_buyer("receipt", order, receipt=receipt_data(receipt, now=clock.now()), replies_to_support=True)
+    receipt = receipt_data(receipt_for(user_id=order.purchaser_id, number=order.number), now=clock.now())
+    files = _draw_receipt(order, receipt)
+    _email_buyer("receipt", order, receipt=receipt, has_file=bool(files), files=files, replies_to_support=True)
 
 
-def _email_buyer(name: str, order: Order, *, replies_to_support: bool = False, **context: object) -> None:
+def _draw_receipt(order: Order, receipt: ReceiptData) -> list[MailFile]:
+    """Return the PDF that the receipt's page offers. If it can't be drawn, the e-mail goes without."""
+    if not order.is_completed:
+        return []
+    try:
+        content: bytes = import_string(settings.RECEIPT_FILE)(receipt)
+    except Exception:
+        logger.exception("receipt not drawn", extra={"order": order.pk})
+        return []
+    return [MailFile(f"{order.number}.pdf", content, "application/pdf")]
+
+
+def _email_buyer(
+    name: str,
+    order: Order,
+    *,
+    replies_to_support: bool = False,
+    files: Sequence[MailFile] = (),
+    **context: object,
+) -> None:
     """Send one of the shop's e-mails to the buyer. With ``replies_to_support``, answers go to the support address."""
     receipt = f"{settings.SITE_BASE_URL}{reverse('receipt')}?order_number={order.number}"
     send_email(
@@ -207,6 +233,7 @@ def _email_buyer(name: str, order: Order, *, replies_to_support: bool = False, *
         reply_to=_support_addresses() if replies_to_support else [],
         context={"order": order, "link": receipt} | context,
         about=order,
+        files=files,
     )
 
 

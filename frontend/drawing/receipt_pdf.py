@@ -16,7 +16,9 @@ from fpdf.table import Table
 from ecommerce.enums import OrderState
 from ecommerce.selectors.discount_text import gateway_name
 from ecommerce.selectors.receipts import LineData, ReceiptData
+from frontend.drawing.mark import picture
 from frontend.drawing.pdf_fonts import BOLD, BOLD_FALLBACKS, FONTS, REGULAR, find_fallbacks, printable
+from frontend.site.brands import Brand, mail_brand
 from mitxonline.kernel.dates import format_day, format_moment
 
 FAMILY = "Hanken"
@@ -27,6 +29,15 @@ WIDTH = 170.0
 COLUMNS = (86, 28, 28, 28)  # course, price, discount, paid
 ROW = 5.0
 CELL_PADDING = 2.0
+
+
+def mailed_receipt_pdf(data: ReceiptData) -> bytes:
+    """Draw the receipt for an e-mail, which has no request: with the brand of e-mails (`RECEIPT_FILE`)."""
+    return brand_receipt_pdf(data, mail_brand())
+
+
+def brand_receipt_pdf(data: ReceiptData, brand: Brand) -> bytes:
+    return receipt_pdf(data, brand_name=brand.name, brand_email=brand.support_email, mark=picture(brand))
 
 
 def receipt_pdf(data: ReceiptData, *, brand_name: str, mark: bytes, brand_email: str = "") -> bytes:

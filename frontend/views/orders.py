@@ -14,8 +14,7 @@ from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.errors.refunds import RefundNotAskable
 from ecommerce.selectors.receipts import orders_of, receipt_data
 from ecommerce.services.refunds.requests import request_refund
-from frontend.drawing import mark
-from frontend.drawing.receipt_pdf import receipt_pdf
+from frontend.drawing.receipt_pdf import brand_receipt_pdf
 from frontend.pages.receipt import ReceiptPage, receipt_page
 from frontend.pages.refund_form import RefundRequestForm
 from frontend.site.brands import brand_of
@@ -52,9 +51,7 @@ def pdf(request: HttpRequest) -> HttpResponse:
     if not page.order.is_completed:
         raise OrderUnknown
     data = receipt_data(page.receipt, now=page.now, shop=page.shop)
-    brand = brand_of(request)
-    file = receipt_pdf(data, brand_name=brand.name, brand_email=brand.support_email, mark=mark.picture(brand))
-    response = HttpResponse(file, content_type="application/pdf")
+    response = HttpResponse(brand_receipt_pdf(data, brand_of(request)), content_type="application/pdf")
     response.headers["Content-Disposition"] = f'attachment; filename="{page.order.number}.pdf"'
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

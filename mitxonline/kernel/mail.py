@@ -6,6 +6,7 @@ import logging
 import smtplib
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -31,6 +32,15 @@ UNREACHABLE_DOMAIN = "deleted.invalid"
 _NO_ANSWER = (smtplib.SMTPServerDisconnected, TimeoutError, ConnectionError, socket.gaierror)
 
 
+@dataclass(frozen=True, slots=True)
+class MailFile:
+    """A file that goes with an e-mail; ``kind`` is its media type."""
+
+    name: str
+    content: bytes
+    kind: str
+
+
 def send_email(
     template: str,
     *,
@@ -39,6 +49,7 @@ def send_email(
     language: str = "",
     reply_to: Iterable[str] = (),
     about: Model | None = None,
+    files: Iterable[MailFile] = (),
 ) -> None:
     """Send one e-mail now, and record it in the history of what it is ``about``. Call it from a worker, not a page.
 
@@ -49,6 +60,8 @@ def send_email(
     if not message.to:
         logger.info("e-mail not sent: its account was deleted", extra={"template": template})
         return
+    for file in files:
+        message.attach(file.name, file.content, file.kind)
     message.send()
     logger.info("e-mail sent", extra={"template": template, "recipients": len(message.to)})
     if about is not None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.core.mail import EmailMultiAlternatives
+from django.db import connection, transaction
 from django.test import Client
 from PIL import ImageChops
 from wagtail.models import Site
@@ -14,7 +16,12 @@ from wagtail.models import Site
 from ecommerce.events import OrderFulfilled
 from ecommerce.models import Order, ShopSettings
 from ecommerce.receivers import email_receipt
+from frontend.drawing import receipt_pdf
 from frontend.drawing.pdf_fonts import FALLBACKS, FONTS, find_fallbacks, printable
+from mitxonline.coordinator.bus import publish
+from mitxonline.coordinator.deliveries import run_delivery
+from mitxonline.coordinator.models import Delivery
+from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.factories import NOON, make_course, make_product, make_run
 from tests.factories.orders import make_paid_order
@@ -191,3 +198,67 @@ def test_the_organization_that_paid_is_named(
     for place in (page, text, str(mailoutbox[-1].body), str(mailoutbox[-1].alternatives[0][0])):
         assert ("Paid by Northgate Health" if price is None else "Northgate Health’s price") in place
         assert "Nothing to pay" not in place
+
+
+def sent_receipts(mailoutbox: list[EmailMultiAlternatives], order: Order) -> list[Any]:
+    email_receipt(OrderFulfilled(order_id=order.pk, purchaser_id=order.purchaser_id, number=order.number, at=NOON))
+    return list(mailoutbox.pop().attachments)
+
+
+def test_the_e_mail_carries_the_pdf_of_the_page(
+    learners_client: Client, learner: User, mailoutbox: list[EmailMultiAlternatives]
+) -> None:
+    learner.name = "山田太郎 محمد"
+    learner.save()
+    order = make_paid_order(make_product(), make_product(price="149.00"), buyer=learner)
+    other = make_paid_order(make_product(price="1.00"))
+    [(name, content, kind)] = sent_receipts(mailoutbox, order)
+    assert (name, kind) == (f"{order.number}.pdf", "application/pdf")
+    assert words_of_pdf(content)[0] == words_of_pdf(pdf(learners_client, order))[0]
+    assert other.number not in words_of_pdf(content)[0]
+    assert len(content) < 200_000
+
+
+def test_the_e_mail_says_that_the_receipt_is_attached(mailoutbox: list[EmailMultiAlternatives]) -> None:
+    order = make_paid_order(make_product(), make_product())
+    email_receipt(OrderFulfilled(order_id=order.pk, purchaser_id=order.purchaser_id, number=order.number, at=NOON))
+    [message] = mailoutbox
+    assert "The receipt is attached as a PDF." in message.body
+    assert "The receipt is attached as a PDF." in str(message.alternatives[0].content)
+
+
+def test_a_receipt_that_cannot_be_drawn_is_sent_without_its_file(
+    mailoutbox: list[EmailMultiAlternatives], monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    calls = []
+
+    def fail(_data: object) -> bytes:
+        calls.append(1)
+        raise ValueError
+
+    monkeypatch.setattr("frontend.drawing.receipt_pdf.mailed_receipt_pdf", fail)
+    order = make_paid_order(make_product())
+    assert sent_receipts(mailoutbox, order) == []
+    assert calls == [1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_drawn_once_for_each_e_mail_and_outside_any_transaction(
+    mailoutbox: list[EmailMultiAlternatives], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = []
+    draw = receipt_pdf.receipt_pdf
+
+    def watch(*args: Any, **kwargs: Any) -> bytes:
+        moments.append(connection.in_atomic_block)
+        return draw(*args, **kwargs)
+
+    monkeypatch.setattr(receipt_pdf, "receipt_pdf", watch)
+    order = make_paid_order(make_product(), make_product())
+    with transaction.atomic():
+        publish(OrderFulfilled(order_id=order.pk, purchaser_id=order.purchaser_id, number=order.number, at=NOON))
+        assert moments == []
+    for pk in Delivery.objects.filter(handler="ecommerce.receivers.email_receipt").values_list("pk", flat=True):
+        run_delivery(delivery_id=pk, now=clock.now())
+    assert moments == [False]
+    assert [len(each.attachments) for each in mailoutbox] == [1]

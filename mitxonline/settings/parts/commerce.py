@@ -5,6 +5,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from mitxonline.settings.env import env, positive
 
+# The function that draws a receipt as a PDF, which goes with its e-mail.
+RECEIPT_FILE = "frontend.drawing.receipt_pdf.mailed_receipt_pdf"
+
 # Contracts, products and discounts can only be priced in these currencies. Forms offer the first one first.
 CURRENCIES: list[str] = [each.strip().upper() for each in env.str("CURRENCIES", "USD").split(",") if each.strip()]
 if not CURRENCIES or set(CURRENCIES) - set(Locale("en").currencies):
