@@ -156,3 +156,41 @@ class SiteRunUnknown(NotFound):
     code = "site_run_unknown"
     message = _("The course site has no run with the key {key}.")
     key: str
+
+
+class RunOfAnotherCourse(DomainError):
+    code = "run_of_another_course"
+    message = _("The run {key} is here already, and belongs to the course {course}.")
+    key: str
+    course: str
+
+
+class CourseUnknown(NotFound):
+    code = "course_unknown"
+    message = _("There is no course {key}.")
+    key: str
+
+
+class DepartmentUnknown(DomainError):
+    code = "department_unknown"
+    message = _("There is no department “{name}”.")
+    advice = _("Add --create-depts to make it. There are: {names}.")
+    name: str
+    names: tuple[str, ...]
+
+
+class DepartmentNotNamed(DomainError):
+    code = "department_not_named"
+    message = _("The course {course} is new here, and every course has a department.")
+    advice = _("Name it with --dept, and add --create-depts if it is new too. There are: {names}.")
+    course: str
+    names: tuple[str, ...]
+
+
+class RunDatesImpossible(DomainError):
+    code = "run_dates_impossible"
+    message = _("Studio says that {key} begins on {first} and ends on {last}.")
+    advice = _("Correct the dates there first.")
+    key: str
+    first: datetime
+    last: datetime

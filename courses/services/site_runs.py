@@ -6,7 +6,7 @@ before a process was killed is found and not made again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
@@ -88,10 +88,11 @@ def try_again(*, run_ids: Sequence[int], now: datetime) -> int:
     return len(ids)
 
 
-def start_waiting(*, now: datetime) -> int:
+def start_waiting(*, now: datetime, course_ids: Collection[int] | None = None) -> int:
     """Give runs that wait for a source the one that their course has by now; return how many."""
     with transaction.atomic():
-        waiting = runs_with_new_source().select_for_update(of=("self",), no_key=True).order_by("pk")
+        found = runs_with_new_source() if course_ids is None else runs_with_new_source().filter(course__in=course_ids)
+        waiting = found.select_for_update(of=("self",), no_key=True).order_by("pk")
         runs = list(waiting[:_MOST_AT_ONCE])
         sources = find_sources({run.course_id for run in runs})
         ready = [run for run in runs if run.course_id in sources]
