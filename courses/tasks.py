@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 
-from courses.gateways.openedx.studio import is_studio_configured
+from courses.gateways.openedx.studio import Studio, is_studio_configured
+from courses.services.run_sync import RunOutcome, sync_runs
 from courses.services.site_runs import ask_for_lost, start_waiting
 from mitxonline.kernel import clock
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(ignore_result=True, soft_time_limit=50, time_limit=60)
@@ -16,3 +21,13 @@ def sweep_course_runs() -> None:
     start_waiting(now=now)
     if is_studio_configured():
         ask_for_lost(now=now)
+
+
+@shared_task(ignore_result=True, soft_time_limit=1500, time_limit=1560)
+def sync_courseruns() -> None:
+    """Bring in what was changed in Studio. What people set by hand here is counted in the log and on the first page."""
+    if not is_studio_configured():
+        return
+    report = sync_runs(studio=Studio.from_settings(), now=clock.now())
+    counts = {outcome.value: report.counts[outcome] for outcome in RunOutcome if report.counts[outcome]}
+    logger.info("runs compared with Studio", extra={"outcomes": counts})

@@ -33,4 +33,9 @@ OPENEDX_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 120.0,
         "options": {"expires": 120},
     },
+    "sync-courseruns": {
+        "task": "courses.tasks.sync_courseruns",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
 }
