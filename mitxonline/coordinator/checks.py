@@ -22,7 +22,7 @@ from django.utils.module_loading import import_string, module_has_submodule
 
 from mitxonline.coordinator.events import Event, UnsuitableField, field_types
 from mitxonline.coordinator.extras import SETTING, SIDES, BrokenExtra, ExtraReceiver, read_additions
-from mitxonline.coordinator.graph import Cycle, build_steps, find_cycles, find_silent_events
+from mitxonline.coordinator.graph import Cycle, build_hearings, find_cycles, find_silent_events
 from mitxonline.coordinator.places import (
     Place,
     TableSource,
@@ -60,7 +60,7 @@ def check_routes(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: o
     for event, route in merged.items():
         problems += _check_route(event, route, places)
     if not problems:
-        problems += [_report_cycle(cycle, places) for cycle in find_cycles(build_steps(merged))]
+        problems += [_report_cycle(cycle, places) for cycle in find_cycles(build_hearings(merged))]
     return problems + _check_events(merged, places)
 
 

@@ -29,7 +29,7 @@ class Hearing:
 Cycle = Sequence[tuple[Hearing, Publication]]
 
 
-def build_steps(table: Mapping[type[Event], Route]) -> list[Hearing]:
+def build_hearings(table: Mapping[type[Event], Route]) -> list[Hearing]:
     """Return every receiver of the table, events in the order of their names."""
     packages = top_packages(table)
     return [
@@ -91,3 +91,18 @@ def find_silent_events(events: Iterable[type[Event]]) -> list[type[Event]]:
                 if re.search(rf"^(?!\s*class\s)[^#\n]*\b{name}\(", text, re.MULTILINE):
                     del waiting[name]
     return list(waiting.values())
+
+
+def draw_mermaid(table: Mapping[type[Event], Route], hearings: Iterable[Hearing]) -> str:
+    """Return the graph as a Mermaid flowchart: solid lines to receivers, dotted ones to what those publish."""
+    lines = ["flowchart LR"]
+    lines += [f'  {event.__name__}(["{event.__name__}"])' for event in sorted(table, key=lambda each: each.__name__)]
+    drawn: set[str] = set()
+    for each in hearings:
+        app, name = each.receiver.__module__.rpartition(".")[0], each.receiver.__name__
+        node = f"{app}.{name}".replace(".", "_")
+        lines.append(f'  {each.event.__name__} -->|{SIDES[each.side]}| {node}["{app}.{name}"]')
+        if node not in drawn:
+            drawn.add(node)
+            lines += [f"  {node} -.-> {event}" for event in sorted(event.__name__ for event in each.publications)]
+    return "\n".join(lines) + "\n"
