@@ -9,7 +9,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.log import log_response
 
-from mitxonline.health import PATHS
+from mitxonline.health import VIEWS
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class HostMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info not in PATHS:
+        if request.path_info not in VIEWS:
             try:
                 request.get_host()
             except DisallowedHost:

@@ -13,6 +13,7 @@ from threading import Lock
 
 from celery import current_app
 from django.conf import settings
+from kombu import Connection
 from kombu.exceptions import LimitExceeded, OperationalError
 from kombu.pools import ProducerPool, producers
 
@@ -70,11 +71,35 @@ def send_tasks(name: str, arguments: Iterable[tuple[int | str, ...]], *, queue: 
     return sent
 
 
+def measure_queues() -> dict[str, int]:
+    """Return how many tasks wait in each queue. Raises OperationalError or OSError if the broker is away."""
+    lengths = {}
+    with _connection() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+        with connection.channel() as channel:
+            for name, queue in current_app.amqp.queues.items():
+                # As a worker declares it, because asking for one that isn't there yet is an error.
+                declared = channel.queue_declare(  # type: ignore[attr-defined]  # of both transports' channels
+                    queue=name,
+                    durable=queue.durable,
+                    exclusive=queue.exclusive,
+                    auto_delete=queue.auto_delete,
+                    arguments=queue.queue_arguments,
+                )
+                lengths[name] = declared.message_count
+    return lengths
+
+
 def _producers() -> ProducerPool:
-    # Connections with other timeouts are other connections to kombu, so they get a pool of their own. Options for both
-    # transports: Redis reads `socket_…`, AMQP `read_timeout` and `write_timeout`.
+    # Connections with other timeouts are other connections to kombu, so they get a pool of their own.
+    pool: ProducerPool = producers[_connection()]
+    return pool
+
+
+def _connection() -> Connection:
+    # Options for both transports: Redis reads `socket_…`, AMQP `read_timeout` and `write_timeout`.
     seconds = settings.BROKER_SEND_TIMEOUT
-    connection = current_app.connection_for_write(
+    connection: Connection = current_app.connection_for_write(
         connect_timeout=seconds,
         transport_options={
             "max_retries": 0,
@@ -84,5 +109,4 @@ def _producers() -> ProducerPool:
             "write_timeout": seconds,
         },
     )
-    pool: ProducerPool = producers[connection]
-    return pool
+    return connection

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, Self, TypeVar
 
+from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import DatabaseError, connection, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -40,6 +41,14 @@ class LockableQuerySet(models.QuerySet[M_co]):
         """Lock these rows, but no joined ones, in primary key order."""
         # `no_key` lets other transactions insert rows that refer to a locked one.
         return self.order_by("pk").select_for_update(of=("self",), no_key=True)
+
+
+@contextmanager
+def limit_statements() -> Iterator[None]:
+    """Have the database cut off statements that take longer than `STATEMENT_SECONDS`, in a transaction of their own."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{settings.STATEMENT_SECONDS}s"])
+        yield
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from mitxonline.kernel.breaker import Caller, permit
+from mitxonline.kernel.metrics import observe_call
 from mitxonline.kernel.trace import PARENT_HEADER, traceparent
 
 logger = logging.getLogger(__name__)
@@ -185,7 +186,8 @@ def call_remote(name: str, work: Callable[[], Answer], *, silences: tuple[type[B
         undo.callback(allowed.give_back)
         end_turn = _turns.take(name, queue=current.queue) if current.caller == "page" else None
         undo.pop_all()
-    call = Call(time.monotonic() + seconds)
+    begin = time.monotonic()
+    call = Call(begin + seconds)
     answer = _run_in_thread(name, call, work, end_turn)
     is_answered = False
     try:
@@ -193,10 +195,12 @@ def call_remote(name: str, work: Callable[[], Answer], *, silences: tuple[type[B
         is_answered = error is None
     except TimeoutError as late:
         allowed.record_silence()
+        observe_call(name, "silent", time.monotonic() - begin)
         logger.warning("remote call cut off", extra={"remote": name})
         raise RemoteSilent(f"{name} gave no answer in time") from late
     finally:
         call.end(is_answered=is_answered)
+    observe_call(name, _describe_outcome(answer, error, silences), time.monotonic() - begin)
     if error is None:
         allowed.record_answer()
         return answer.result()
@@ -205,6 +209,16 @@ def call_remote(name: str, work: Callable[[], Answer], *, silences: tuple[type[B
     else:  # An error is an answer too: the account is there.
         allowed.record_answer()
     raise error
+
+
+def _describe_outcome(
+    answer: Future[Answer], error: BaseException | None, silences: tuple[type[BaseException], ...]
+) -> str:
+    """Return the word for metrics: ok, refused (4xx), failed (5xx), silent, error."""
+    if error is not None:
+        return "silent" if isinstance(error, silences) else "error"
+    status = getattr(answer.result(), "status_code", 200)
+    return "failed" if status >= 500 else "refused" if status >= 400 else "ok"
 
 
 def cut_at_deadline(connection: socket.socket) -> None:

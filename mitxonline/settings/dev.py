@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 
+from dev.demo_lms.routes import DEMO_ROUTES
 from dev.embedded.commands import needs_no_server
 from dev.embedded.errors import EmbeddedError
 from dev.embedded.fresh import migrate_new_database
@@ -49,5 +50,6 @@ if env.bool("SQL_LOG", False) and DEBUG:
     LOGGING["loggers"]["django.db.backends"] = {"level": "DEBUG"}
 
 SANDBOX_PAYMENTS = True
-INSTALLED_APPS = ["dev.style_guide", *INSTALLED_APPS]
+INSTALLED_APPS = ["dev.style_guide", "dev.demo_lms", *INSTALLED_APPS]
+COMMERCE_EVENT_ROUTES_EXTRA = {**DEMO_ROUTES, **COMMERCE_EVENT_ROUTES_EXTRA}
 PAYMENT_GATEWAYS = payment_gateways(STRIPE_ACCOUNTS, is_production=False, test_money=True)

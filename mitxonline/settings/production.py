@@ -17,7 +17,7 @@ CSRF_TRUSTED_ORIGINS = [SITE_BASE_URL]
 # Behind a proxy that terminates TLS. Without a proxy of ours, anyone could send the header.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)
-SECURE_REDIRECT_EXEMPT = [r"^health/?$"]  # asked inside the network, without TLS
+SECURE_REDIRECT_EXEMPT = [r"^(health|health/ready|metrics)/?$"]  # asked inside the network, without TLS
 SECURE_HSTS_SECONDS = positive("SECURE_HSTS_SECONDS", 365 * 24 * 3600)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)

@@ -62,6 +62,7 @@ EXAMPLES = REQUIRED | {
     "PORT": "8001",
     "LOCAL_DIR": ".local2",
     "BEAT_SCHEDULE": "/var/run/beat",
+    "METRICS_TOKEN": "word-for-prometheus-alone",
     "COMMERCE_APPS_EXTRA": "django.contrib.sites",
     "COMMERCE_EVENT_ROUTES_EXTRA": '{"ecommerce.events.OrderFulfilled": ["tessera_ledger.receivers.record_sale"]}',
 }

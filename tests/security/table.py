@@ -41,6 +41,8 @@ class Prefix:
 
 ROWS: tuple[Row, ...] = (
     Row("health/", "oooooooo", "mmmmmmmm"),
+    Row("health/ready/", "oooooooo", "mmmmmmmm"),
+    Row("metrics/", "nnnnnnnn", "mmmmmmmm"),  # no token is set
     Row("admin/login/", "lrrrrrrr", "lrrrrrrr"),
     Row("admin/logout/", "rooooooo", "rrrrrrrr"),
     Row("cms/login/", "lrrrrrrr", "lrrrrrrr"),

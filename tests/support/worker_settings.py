@@ -20,5 +20,7 @@ if "TEST_STRIPE_API_BASE" in os.environ:
     PAYMENT_GATEWAYS = ["ecommerce.gateways.stripe.StripeGateway"]
     # Longer than any test: no one who waits for this gateway is done before the test is.
     REMOTE_CALL_SECONDS = REMOTE_SWEEP_SECONDS = 600.0
+if "TEST_METRICS_KEY" in os.environ:
+    METRICS_KEY = os.environ["TEST_METRICS_KEY"]
 # The routes of the test that starts it; those of the coordinator's own tests unless it says.
 EVENT_ROUTES = os.environ.get("TEST_EVENT_ROUTES", "tests.coordinator.world.ROUTES")

@@ -7,6 +7,7 @@ it twice does no harm. Only one works on a contract at a time, and learners wait
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -40,6 +41,7 @@ from mitxonline.coordinator.deliveries import describe_error
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import named_lock
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.metrics import observe
 
 # Terms that change during a reconcile are followed too, but not for ever.
 ROUNDS = 12
@@ -101,14 +103,17 @@ def run_reconcile(
             state=ReconcileState.RUNNING,
         )
         run = ReconcileRun(record=record, now=now, progress=progress)
+        begin = time.monotonic()
         try:
             plan = run.settle()
         except (Exception, KeyboardInterrupt) as error:
             # If the database is gone the record stays “running”, and the next reconcile continues it.
             with suppress(DatabaseError):
                 _fail(record, error)
+            observe("reconcile", ("failed",), time.monotonic() - begin)
             raise
         _finish(record, plan, run.changes)
+        observe("reconcile", ("done",), time.monotonic() - begin)
     return record
 
 
