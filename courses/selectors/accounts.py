@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.text import get_text_list
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from courses.models import CourseStaff, Enrollment
+from mitxonline.kernel.text import list_titles
 from mitxonline.users.models import User
 
 
@@ -52,4 +51,4 @@ def losses_of_account(user: User) -> list[str]:
         "You lose your %(count)d courses, with your progress: %(titles)s.",
         len(titles),
     )
-    return [sentence % {"count": len(titles), "titles": get_text_list(titles, _("and"))}]
+    return [sentence % {"count": len(titles), "titles": list_titles(titles)}]

@@ -224,7 +224,7 @@ def test_the_e_mail_says_that_the_receipt_is_attached(mailoutbox: list[EmailMult
     email_receipt(OrderFulfilled(order_id=order.pk, purchaser_id=order.purchaser_id, number=order.number, at=NOON))
     [message] = mailoutbox
     assert "The receipt is attached as a PDF." in message.body
-    assert "The receipt is attached as a PDF." in str(message.alternatives[0].content)
+    assert "The receipt is attached as a PDF." in str(message.alternatives[0][0])
 
 
 def test_a_receipt_that_cannot_be_drawn_is_sent_without_its_file(

@@ -446,3 +446,18 @@ def test_operators_delete_an_account_by_the_same_mechanism(capsys: pytest.Captur
     assert User.objects.get(pk=bob.pk).closed_at is None
     with pytest.raises(CommandError, match="No one has the address"):
         call_command("delete_account", "ada@example.org", "--yes")
+
+
+def test_staff_cannot_bring_a_deleted_account_back(admin_client: Client) -> None:
+    ada, bob = make_person(), make_person("bob@example.org", is_active=False)
+    close(ada)
+    ada.refresh_from_db()
+    form = {"name": "Ada", "email": "ada@example.org", "is_active": "on"}
+    for person, words in ((ada, "This account was deleted."), (bob, "")):
+        page = admin_client.post(f"/cms/users/edit/{person.pk}/", form, follow=True).content.decode()
+        assert words in page
+    ada.refresh_from_db()
+    bob.refresh_from_db()
+    assert (ada.is_active, ada.name) == (False, "")
+    with pytest.raises(IntegrityError, match="user_deleted_stays_so"):
+        User.objects.filter(pk=ada.pk).update(is_active=True)

@@ -12,6 +12,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel import clock
+from mitxonline.kernel.mail import UNREACHABLE_DOMAIN
 from mitxonline.kernel.names import clean_name, has_address
 from mitxonline.kernel.text import normalize_email
 from mitxonline.kernel.zones import find_zone, validate_zone
@@ -81,6 +82,12 @@ class User(AbstractBaseUser, PermissionsMixin):
                 Lower("email"),
                 name="user_email_once",
                 violation_error_message=_("There is already an account with this e-mail address."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(closed_at=None)
+                | models.Q(is_active=False, email__endswith=f"@{UNREACHABLE_DOMAIN}", name=""),
+                name="user_deleted_stays_so",
+                violation_error_message=_("This account was deleted. Nothing in it can be changed."),
             ),
         ]
 
