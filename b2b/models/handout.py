@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from b2b.enums import MailKind, MailState
 from b2b.models.contract_run import ContractRun
 from ecommerce.models import DiscountCode
+from mitxonline.kernel.models import TracedModel
 
 # Longer than the mail server may take. A worker that claimed an e-mail earlier than this was killed.
 SENDING_PATIENCE = timedelta(minutes=5)
@@ -24,7 +25,7 @@ class HandOutQuerySet(models.QuerySet["HandOut"]):
         return self.filter(ended_at__isnull=True)
 
 
-class HandOut(models.Model):
+class HandOut(TracedModel):
     """A code handed out to an address: one of their own (assigned), or the shared one of a contract without a cap.
 
     Rules read the code's `assigned_email`. This row records who handed it out and when, and leads to its e-mails. The

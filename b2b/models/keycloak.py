@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from b2b.enums import JoinState, SignInChange, SyncState
 from b2b.models.pages import ContractPage, OrganizationPage
+from mitxonline.kernel.models import TracedModel
 
 
 class KeycloakOrganization(models.Model):
@@ -66,7 +67,7 @@ class KeycloakSync(models.Model):
         return f"synchronization {self.pk}: {self.state}"
 
 
-class SignInFact(models.Model):
+class SignInFact(TracedModel):
     """Something that signing in through Keycloak changed for a person, or a seat it couldn't give."""
 
     user = models.ForeignKey(

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from b2b.enums import WithdrawnBy
 from b2b.models.pages import ContractPage
+from mitxonline.kernel.models import TracedModel
 
 
 class WithdrawalQuerySet(models.QuerySet["Withdrawal"]):
@@ -19,7 +20,7 @@ class WithdrawalQuerySet(models.QuerySet["Withdrawal"]):
         return self.filter(lifted_at__isnull=True)
 
 
-class Withdrawal(models.Model):
+class Withdrawal(TracedModel):
     """A learner's access was withdrawn. It stays withdrawn until someone lifts it.
 
     Staff lift any withdrawal by adding the person again. A code that is handed out later lifts only a manager's.

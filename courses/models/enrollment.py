@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from courses.enums import EnrollmentMode, EnrollmentSource, LmsState
 from courses.models.run import CourseRun
 from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.models import TracedModel
 
 
 class EnrollmentQuerySet(LockableQuerySet["Enrollment"]):
@@ -58,7 +59,7 @@ class Enrollment(models.Model):
         return f"{self.user_id} in {self.run_id} ({self.mode})"
 
 
-class EnrollmentGrant(models.Model):
+class EnrollmentGrant(TracedModel):
     """One reason why a learner may be in a run: an order, a code, a contract or a decision by staff."""
 
     enrollment = models.ForeignKey(

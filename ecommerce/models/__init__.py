@@ -6,7 +6,7 @@ from ecommerce.models.discount import CodeUse, Discount, DiscountCode, DiscountP
 from ecommerce.models.dispute import Dispute
 from ecommerce.models.note import OrderNote
 from ecommerce.models.notice import GatewayNotice
-from ecommerce.models.order import Order, OrderLine, OrderLineCourse, OrderQuerySet
+from ecommerce.models.order import Order, OrderLine, OrderLineCourse, OrderQuerySet, OrderTransition
 from ecommerce.models.payment import PaymentAttempt
 from ecommerce.models.product import PriceChange, Product, ProductQuerySet
 from ecommerce.models.refund import Refund, RefundLine, RefundQuerySet, RefundRequest
@@ -29,6 +29,7 @@ __all__ = [
     "OrderLineCourse",
     "OrderNote",
     "OrderQuerySet",
+    "OrderTransition",
     "PaymentAttempt",
     "PriceChange",
     "Product",

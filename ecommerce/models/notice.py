@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from ecommerce.enums import NoticeState
 from ecommerce.models.order import Order
+from mitxonline.kernel.models import TracedModel
 
 
-class GatewayNotice(models.Model):
+class GatewayNotice(TracedModel):
     """One notice of a gateway. It is stored before it is processed, and only once.
 
     The body names the buyer, so it is deleted after `NOTICE_BODY_DAYS`. The row stays.
@@ -34,7 +36,10 @@ class GatewayNotice(models.Model):
         verbose_name = _("gateway notice")
         verbose_name_plural = _("gateway notices")
         ordering = ["-received_at", "-pk"]
-        indexes = [models.Index(fields=["received_at"], name="notice_by_age")]
+        indexes = [
+            models.Index(fields=["received_at"], name="notice_by_age"),
+            models.Index(fields=["trace_id"], condition=~Q(trace_id=""), name="notice_by_trace"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["gateway", "event_id"], name="notice_kept_once"),
         ]

@@ -17,6 +17,7 @@ from ecommerce.errors.checkout import WrongOrderState
 from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.product import Product
 from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.models import TracedModel
 from mitxonline.kernel.money import Money
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class OrderQuerySet(LockableQuerySet["Order"]):
         return self.filter(state=OrderState.PENDING)
 
 
-class Order(models.Model):
+class Order(TracedModel):
     """What someone bought, at the prices they saw.
 
     The number is assigned before anything is paid. The order's codes and seats are held until `hold_until`.
@@ -73,6 +74,7 @@ class Order(models.Model):
         editable=False,
         help_text=_("The basket it was placed from, which is deleted afterwards."),
     )
+    basket_opened_at = models.DateTimeField(_("basket opened"), null=True, blank=True, editable=False)
     fingerprint = models.CharField(
         _("fingerprint"),
         max_length=64,
@@ -120,6 +122,7 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["purchaser", "-placed_at"], name="order_purchaser_placed"),
             models.Index(fields=["state", "-placed_at"], name="order_state_placed"),
+            models.Index(fields=["trace_id"], condition=~Q(trace_id=""), name="order_by_trace"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(total__gte=0), name="order_total_not_negative"),
@@ -180,7 +183,7 @@ class Order(models.Model):
         """
         if to not in self.TRANSITIONS[OrderState(self.state)]:
             raise WrongOrderState(number=self.number, state=self.state, wanted=to)
-        self.state = to
+        before, self.state = self.state, to
         self.review_cause, self.state_reason = cause or "", reason
         if to == OrderState.FULFILLED and self.fulfilled_at is None:
             self.fulfilled_at = at
@@ -189,6 +192,40 @@ class Order(models.Model):
         self.closed_at = at if is_closed else None
         changed = ["state", "review_cause", "state_reason", "fulfilled_at", "hold_until", "closed_at", "updated_at"]
         self.save(update_fields=changed)
+        self._keep_transition(before, at=at)
+
+    def change_review_cause(self, cause: ReviewCause, *, reason: str, at: datetime) -> None:
+        """Say why the order is in review now, and save it."""
+        self.review_cause, self.state_reason = cause, reason
+        self.save(update_fields=["review_cause", "state_reason", "updated_at"])
+        self._keep_transition(OrderState.REVIEW, at=at)
+
+    def _keep_transition(self, before: str, *, at: datetime) -> None:
+        OrderTransition.objects.create(
+            order=self, before=before, after=self.state, cause=self.review_cause, reason=self.state_reason, at=at
+        )
+
+
+class OrderTransition(TracedModel):
+    """One change of an order's state. The order itself only knows the last one."""
+
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="transitions")
+    before = models.CharField(_("before"), max_length=20, choices=OrderState)
+    after = models.CharField(_("after"), max_length=20, choices=OrderState)
+    cause = models.CharField(_("in review because"), max_length=40, choices=ReviewCause, blank=True)
+    reason = models.CharField(_("reason"), max_length=255, blank=True)
+    at = models.DateTimeField(_("at"))
+
+    wagtail_reference_index_ignore = True
+
+    class Meta:
+        verbose_name = _("change of an order’s state")
+        verbose_name_plural = _("changes of orders’ states")
+        ordering = ["at", "pk"]
+        indexes = [models.Index(fields=["trace_id"], condition=~Q(trace_id=""), name="order_transition_by_trace")]
+
+    def __str__(self) -> str:
+        return f"{self.order_id}: {self.before} → {self.after}"
 
 
 class OrderLineQuerySet(models.QuerySet["OrderLine"]):
@@ -228,6 +265,7 @@ class OrderLine(models.Model):
         on_delete=models.PROTECT,
         related_name="order_lines",
     )
+    code_applied_at = models.DateTimeField(_("code applied"), null=True, blank=True, editable=False)
     takes_use = models.BooleanField(
         _("takes a use of its code"),
         default=False,

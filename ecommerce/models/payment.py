@@ -14,10 +14,11 @@ from ecommerce.enums import AttemptState
 from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.order import Order
 from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.models import TracedModel
 from mitxonline.kernel.money import Money
 
 
-class PaymentAttempt(models.Model):
+class PaymentAttempt(TracedModel):
     """One attempt to pay one order at one gateway, with its own reference and idempotency key."""
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="attempts")
@@ -114,7 +115,10 @@ class PaymentAttempt(models.Model):
         verbose_name = _("payment attempt")
         verbose_name_plural = _("payment attempts")
         ordering = ["-started_at", "-pk"]
-        indexes = [models.Index(fields=["ask_at"], condition=Q(ask_at__isnull=False), name="attempt_to_be_asked_about")]
+        indexes = [
+            models.Index(fields=["ask_at"], condition=Q(ask_at__isnull=False), name="attempt_to_be_asked_about"),
+            models.Index(fields=["trace_id"], condition=~Q(trace_id=""), name="attempt_by_trace"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["gateway", "session_id"], condition=~Q(session_id=""), name="attempt_once_per_session"

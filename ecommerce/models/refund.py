@@ -23,6 +23,7 @@ from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.order import Order, OrderLine
 from ecommerce.models.payment import PaymentAttempt
 from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.models import TracedModel
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.text import list_titles
 
@@ -88,7 +89,7 @@ class RefundQuerySet(LockableQuerySet["Refund"]):
         return self.filter(state__in=(*RESERVED_REFUND_STATES, *COUNTED_REFUND_STATES))
 
 
-class Refund(models.Model):
+class Refund(TracedModel):
     """A refund of one payment, started here or at the gateway.
 
     `idempotency_key` is stored before the gateway is called and stays the same for every call. `is_counted` is false

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
-from django.contrib.postgres.indexes import BrinIndex
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
@@ -135,6 +135,8 @@ class Delivery(models.Model):
             models.Index(name="delivery_given_up", fields=["id"], condition=Q(state=DeliveryState.GIVEN_UP)),
             # Rows are added in the order of this time, so a few pages of the index say where it is.
             BrinIndex(name="delivery_by_day", fields=["created_at"], autosummarize=True),
+            # For timelines: the deliveries whose event names an order, an enrollment and so on.
+            GinIndex(name="delivery_by_payload", fields=["payload"], opclasses=["jsonb_path_ops"]),
             # For the deletion of an account: of millions of rows few were given up.
             models.Index(name="delivery_by_person", fields=["given_up_by"], condition=Q(given_up_by__isnull=False)),
         ]

@@ -10,8 +10,12 @@ from django.contrib.auth import get_user_model
 from django.db.models import Model
 from wagtail.log_actions import log
 
+from mitxonline.kernel.trace import trace_id
+
 # Ids, counts, states and reasons, as JSON. Never a code or an e-mail address.
 Detail = str | int | bool | None | list[str] | list[int]
+
+TRACE = "trace"  # the key of an entry's data under which timelines find the request it belongs to
 
 _origin: ContextVar[str] = ContextVar("audit_origin", default="")
 
@@ -40,4 +44,5 @@ def record(instance: Model, action: str, *, by_id: int | None, data: Mapping[str
     actor = get_user_model().objects.filter(pk=by_id).first() if by_id is not None else None
     # The key is older than the name: rows of the log have it.
     origin = {"way": current_origin()} if current_origin() else {}
-    log(instance=instance, action=action, user=actor, data={**(data or {}), **origin})
+    trace = {TRACE: trace_id()} if trace_id() else {}
+    log(instance=instance, action=action, user=actor, data={**(data or {}), **origin, **trace})

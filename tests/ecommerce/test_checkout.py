@@ -570,7 +570,7 @@ def test_zero_value_checkout_keeps_its_budget(
     run = make_contract_run(make_contract(seats=5), codes=5)
     add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
     apply_code(owner=owner, text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
-    with django_assert_num_queries(37):
+    with django_assert_num_queries(39):
         buy(owner)
     assert len(mail.outbox) == 0  # mail is the worker's
 

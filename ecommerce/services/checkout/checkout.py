@@ -7,7 +7,7 @@ The gateway is called after the order is committed, outside any transaction.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,7 +29,7 @@ from ecommerce.errors.checkout import (
 )
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.gateways.registry import default_gateway
-from ecommerce.models import Basket, Order, OrderLine, OrderLineCourse, PaymentAttempt
+from ecommerce.models import Basket, BasketCode, Order, OrderLine, OrderLineCourse, PaymentAttempt
 from ecommerce.ownership import find_line_runs, has_money
 from ecommerce.rules import (
     Purchase,
@@ -326,6 +326,7 @@ def _write_order(priced: PricedBasket, *, basket: Basket, user_id: int, now: dat
         discount_total=(priced.discount_total + priced.deduction_total).amount,
         total=priced.total.amount,
         basket_id=basket.pk,
+        basket_opened_at=basket.opened_at,
         fingerprint=priced.fingerprint,
         placed_at=now,
         hold_until=until,
@@ -335,7 +336,8 @@ def _write_order(priced: PricedBasket, *, basket: Basket, user_id: int, now: dat
     codes = {line.code.pk: line.code for line in priced.lines if line.code is not None}
     for _pk, code in sorted(codes.items()):  # always in the same order, so that two buyers can't deadlock
         hold_code(code=code, user_id=user_id, order_id=order.pk, until=until, now=now)
-    lines = OrderLine.objects.bulk_create([_make_line(line, order, verdicts) for line in priced.lines])
+    applied = dict(BasketCode.objects.filter(basket=basket).values_list("code", "applied_at")) if codes else {}
+    lines = OrderLine.objects.bulk_create([_make_line(line, order, verdicts, applied) for line in priced.lines])
     OrderLineCourse.objects.bulk_create(
         [row for line, sold in zip(lines, priced.lines, strict=True) for row in _make_course_rows(line, sold)]
     )
@@ -347,7 +349,9 @@ def _make_purchase(priced: PricedBasket, *, user_id: int, now: datetime) -> Purc
     return Purchase(lines=lines, user_id=user_id, now=now)
 
 
-def _make_line(line: PricedLine, order: Order, verdicts: list[RuleVerdict]) -> OrderLine:
+def _make_line(
+    line: PricedLine, order: Order, verdicts: list[RuleVerdict], applied: Mapping[int, datetime]
+) -> OrderLine:
     """Build the order line. Raises NotForSale, CodeNeeded.
 
     The code is checked here too, in case b2b's rule is missing from CHECKOUT_RULES.
@@ -374,6 +378,7 @@ def _make_line(line: PricedLine, order: Order, verdicts: list[RuleVerdict]) -> O
         currency=line.due.currency,
         requires_code=product.requires_code,
         code=line.code,
+        code_applied_at=applied.get(line.code.pk) if line.code is not None else None,
         takes_use=line.code is not None and takes_use(line.code),
         discount_id=line.price.offer.discount_id if line.price.offer is not None else None,
         discount_label=line.discount_label,

@@ -102,8 +102,7 @@ def send_to_review(order: Order, *, cause: ReviewCause, detail: str = "", now: d
     # PAID_AFTER_HOLD is set just before fulfillment is tried; no one was told of it.
     is_buyer_told = order.state == OrderState.REVIEW and order.review_cause != ReviewCause.PAID_AFTER_HOLD
     if order.state == OrderState.REVIEW:
-        order.review_cause, order.state_reason = cause, detail[:255]
-        order.save(update_fields=["review_cause", "state_reason", "updated_at"])
+        order.change_review_cause(cause, reason=detail[:255], at=now)
     else:
         order.move(OrderState.REVIEW, at=now, cause=cause, reason=detail[:255])
     release_uses(order_id=order.pk, now=now)
