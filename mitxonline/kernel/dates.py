@@ -57,6 +57,11 @@ def format_time(moment: datetime, *, zone: tzinfo | None = None) -> str:
     return _name_offset(date_format(_in_zone(moment, zone), "TIME_FORMAT"))
 
 
+def format_second(moment: datetime, *, zone: tzinfo | None = None) -> str:
+    """“2027-01-12 09:30:05 UTC”, for lists in which seconds tell what came first."""
+    return _name_offset(_in_zone(moment, zone).strftime("%Y-%m-%d %H:%M:%S %Z"))
+
+
 def _day_of(value: date) -> date:
     return clock.date_of(value) if isinstance(value, datetime) else value
 

@@ -24,6 +24,7 @@ from mitxonline.kernel.text import encode_domain
 logger = logging.getLogger(__name__)
 
 REMOTE = "mail"
+MAIL_SENT = "email.send"  # the action in the history of what an e-mail was about
 
 # The addresses of deleted accounts. The top-level domain can't exist (RFC 2606), so nothing is ever sent there.
 UNREACHABLE_DOMAIN = "deleted.invalid"
@@ -65,7 +66,7 @@ def send_email(
     message.send()
     logger.info("e-mail sent", extra={"template": template, "recipients": len(message.to)})
     if about is not None:
-        audit.record(about, "email.send", by_id=None, data={"subject": str(message.subject)})
+        audit.record(about, MAIL_SENT, by_id=None, data={"subject": str(message.subject)})
 
 
 def build_email(

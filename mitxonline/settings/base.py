@@ -23,6 +23,7 @@ from mitxonline.settings.parts.site import *
 from mitxonline.settings.parts.sso import *
 from mitxonline.settings.parts.storage import *
 from mitxonline.settings.parts.tasks import *
+from mitxonline.settings.parts.timeline import *
 from mitxonline.settings.parts.watching import *
 
 # Makes Django's generic classes subscriptable, as the type checker wants them: admin.ModelAdmin[Order].

@@ -16,6 +16,7 @@ from wagtail.admin.views.mixins import SpreadsheetExportMixin
 from mitxonline.staff.lists import export_wagtails_list
 from mitxonline.staff.needs import NeedsPanel
 from mitxonline.staff.settings import SettingEditView
+from mitxonline.staff.timeline import TimelineViewSet
 
 SpreadsheetExportMixin.as_spreadsheet = export_wagtails_list
 
@@ -41,3 +42,9 @@ def show_needs(request: HttpRequest, panels: list[Component]) -> None:
 def leave_out_totals(request: HttpRequest, items: list[Any]) -> None:
     """Leave out how many pages, images and documents there are: no one acts on these numbers."""
     items.clear()
+
+
+@hooks.register("register_admin_viewset")
+def register_timelines() -> TimelineViewSet:
+    """Timelines of whatever the apps' sources know (`mitxonline.kernel.timeline`)."""
+    return TimelineViewSet()

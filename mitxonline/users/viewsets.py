@@ -8,7 +8,9 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
+from wagtail.admin.widgets.button import HeaderButton
 from wagtail.users.forms import GroupForm
 from wagtail.users.views.bulk_actions import DeleteBulkAction
 from wagtail.users.views.groups import EditView as WagtailGroupEditView
@@ -16,6 +18,7 @@ from wagtail.users.views.groups import GroupViewSet as WagtailGroupViewSet
 from wagtail.users.views.users import EditView, IndexView, UserViewSet
 
 from mitxonline.kernel.deletion import find_protectors
+from mitxonline.kernel.timeline import SubjectKind, timeline_url
 from mitxonline.staff.conflicts import ConflictEditMixin
 from mitxonline.users.admin_forms import WagtailGroupEditForm, WagtailPersonCreationForm, WagtailPersonEditForm
 from mitxonline.users.models import User
@@ -28,7 +31,13 @@ class PersonIndexView(IndexView):
 
 
 class PersonEditView(ConflictEditMixin, EditView):
-    pass
+    @cached_property
+    def header_buttons(self) -> list[HeaderButton]:
+        buttons: list[HeaderButton] = super().header_buttons
+        if not self.request.user.has_perm("users.view_user"):
+            return buttons
+        url = timeline_url(SubjectKind.PERSON, self.object.pk)
+        return [*buttons, HeaderButton(_("What happened?"), url=url, icon_name="history")]
 
 
 class PersonViewSet(UserViewSet):

@@ -71,6 +71,8 @@ ROWS: tuple[Row, ...] = (
     Row("account/deleted/", "orrrrrrr", "mmmmmmmm"),
     Row("account/data/", "looooooo", "mmmmmmmm"),
     Row("account/verify-email/", "mmmmmmmm", "lrrrrrrr"),
+    Row("cms/timeline/", "llllrooo", "llllruuu"),
+    Row("cms/timeline/<slug:kind>/<str:key>/", "llllrnoo", "llllrmmm", "cms/timeline/order/{order}/"),
     Row("cms/shop/discounts/", "llllrroo", "llllrrmm"),
     Row("cms/shop/discounts/results/", "llllrroo", "llllrrmm"),
     Row("cms/shop/discounts/new/", "llllrroo", "llllrruu"),

@@ -1,0 +1,56 @@
+"""What accounts tell on timelines: when they began, and the sign-ins connected with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from social_django.models import UserSocialAuth
+
+from mitxonline.kernel.text import normalize_email
+from mitxonline.kernel.timeline import Entry, EntryKind, Scope, Source, Subject, SubjectKind, Viewer
+from mitxonline.users.models import EmailChange, User
+
+
+class AccountsSource(Source):
+    def find(self, text: str) -> Iterator[Subject]:
+        if "@" in text:
+            yield from map(_subject_of, User.objects.filter(email=normalize_email(text)))
+
+    def get(self, kind: SubjectKind, key: str) -> Subject | None:
+        person = User.objects.filter(pk=key).first() if kind == SubjectKind.PERSON and key.isdecimal() else None
+        return _subject_of(person) if person is not None else None
+
+    def may_see(self, subject: Subject, viewer: Viewer) -> bool:
+        return subject.kind == SubjectKind.PERSON and viewer.may("users.view_user")
+
+    def tell(self, scope: Scope) -> Iterator[Entry]:
+        if not scope.is_about(SubjectKind.PERSON):
+            return
+        person = User.objects.get(pk=scope.subject.pk)
+        scope.add("person", [person.pk])
+        scope.add("address", [person.email])
+        scope.expect_log(User, {person.pk: scope.viewer.name_person(person)})
+        scope.expect_event("user_id", [person.pk])
+        scope.expect_event("purchaser_id", [person.pk])
+        yield Entry(at=person.date_joined, kind=EntryKind.ACCOUNT, sentence=_("The account was created."))
+        if person.email_verified_at is not None:
+            sentence = _("The e-mail address was confirmed.")
+            yield Entry(at=person.email_verified_at, kind=EntryKind.ACCOUNT, sentence=sentence)
+        if person.last_login is not None:
+            yield Entry(at=person.last_login, kind=EntryKind.ACCOUNT, sentence=_("They last signed in."))
+        for connection in scope.read(UserSocialAuth.objects.filter(user=person), "connections"):
+            sentence = _("A sign-in through %(provider)s was connected.") % {"provider": connection.provider}
+            yield Entry(at=connection.created, kind=EntryKind.ACCOUNT, sentence=sentence)
+        for change in EmailChange.objects.filter(user=person):
+            sentence = _("A change of the e-mail address was requested; both addresses have to confirm it.")
+            yield Entry(at=change.asked_at, kind=EntryKind.ACCOUNT, sentence=sentence)
+
+
+def _subject_of(person: User) -> Subject:
+    url = reverse("wagtailusers_users:edit", args=[person.pk])
+    return Subject(SubjectKind.PERSON, str(person.pk), name=person.display_name, url=url)
+
+
+ACCOUNTS = AccountsSource()
