@@ -298,7 +298,7 @@ def line_name(line: PricedLine, page: CartPage) -> str:
     run = line.product.course_run
     is_alone = sum(each.title == line.title for each in (*page.lines, *page.aside)) < 2
     dates = format_run_dates(run, page.now) if run is not None and not is_alone else ""
-    return f"{line.title}, {dates}" if dates else line.title
+    return f"{line.title} · {dates}" if dates else line.title
 
 
 def line_refund(line: PricedLine, page: CartPage) -> str:

@@ -30,6 +30,15 @@ _STOP = """() => {
 }"""
 
 
+def make_program_with_two_choices() -> ProgramPage:
+    """A program of two courses; one starts in 60 or 70 days, the other in 20 or 90."""
+    courses = [make_course(title=title) for title in ("Python", "Statistics")]
+    for course, days in zip(courses, ((60, 70), (20, 90)), strict=True):
+        for each in days:
+            make_run(course, start_date=clock.now() + timedelta(days=each))
+    return make_program_page(make_program_product(*courses).program)
+
+
 def make_page_with_two_starts() -> tuple[CoursePage, Product, Product]:
     course = make_course(title="Management for people who make things")
     dated = make_product(make_run(course, start_date=clock.now() + timedelta(days=60)), price="180")
@@ -53,6 +62,21 @@ def make_program_on_sale(course_page: CoursePage) -> ProgramPage:
 def deadline(days: int) -> str:
     last = clock.date_of(clock.now() + timedelta(days=days))
     return f"Full refund until {format_deadline(last, today=clock.today())}"
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_a_programs_refund_follows_the_first_of_the_chosen_starts(open_visitor: OpenVisitor, scripts: bool) -> None:
+    program_page = make_program_with_two_choices()
+    visitor = open_visitor(scripts=scripts)
+    visitor.opens(program_page.url)
+    panel = visitor.page.get_by_role("region", name="Price and enrollment")
+    first, second = panel.get_by_label("Python"), panel.get_by_label("Statistics")
+    for chosen_first, chosen_second, days in ((0, 0, 34), (0, 1, 74), (1, 1, 84), (1, 0, 34)):
+        first.select_option(index=chosen_first)
+        second.select_option(index=chosen_second)
+        expect(panel.get_by_text("Full refund until").filter(visible=True)).to_have_text(deadline(days))
+    panel.get_by_role("button", name="Enroll").click()
+    expect(visitor.page.get_by_text(deadline(34))).to_be_visible()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
