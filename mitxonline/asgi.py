@@ -2,4 +2,7 @@
 
 from django.core.asgi import get_asgi_application
 
+from mitxonline.startup import refuse_wrong_routes
+
 application = get_asgi_application()
+refuse_wrong_routes()

@@ -1,12 +1,16 @@
 """The Celery application, and the tasks that belong to no app."""
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery, Task, shared_task
+from celery.signals import worker_init
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 
 from mitxonline.kernel.trace import open_trace
+from mitxonline.startup import refuse_wrong_routes
 
 # Without a name the settings are production's, which refuse to start without what they need. manage.py uses
 # development's.
@@ -24,6 +28,14 @@ class TracedTask(Task[..., Any]):
 app = Celery("mitxonline", task_cls=TracedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def _refuse_wrong_routes(**_kwargs: Any) -> None:
+    try:
+        refuse_wrong_routes()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))  # Celery would log any other exception, and start.
 
 
 @shared_task

@@ -2,4 +2,7 @@
 
 from django.core.wsgi import get_wsgi_application
 
+from mitxonline.startup import refuse_wrong_routes
+
 application = get_wsgi_application()
+refuse_wrong_routes()
