@@ -36,8 +36,17 @@ class RequirementKind(models.TextChoices):
     COURSE = "course", _("Course")
 
 
+class EnrollmentLmsState(models.TextChoices):
+    """Whether the course site (Open edX) has what an enrollment says now."""
+
+    PENDING = "pending", _("Waiting to be sent")
+    WAITING = "waiting", _("Waiting for the learner")
+    THERE = "there", _("There")
+    REFUSED = "refused", _("Refused")
+
+
 class LmsState(models.TextChoices):
-    """Whether the course site (Open edX) has been told."""
+    """Whether the course site (Open edX) has a run."""
 
     NOT_NEEDED = "not_needed", _("Not needed")
     WAITING_FOR_SOURCE = "waiting_for_source", _("Waiting for a source run")

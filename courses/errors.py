@@ -194,3 +194,29 @@ class RunDatesImpossible(DomainError):
     key: str
     first: datetime
     last: datetime
+
+
+class LearnerUnknown(DomainError):
+    code = "learner_unknown"
+    message = _("The course site doesn’t know this learner yet.")
+    advice = _("Ask them to sign in there once.")
+
+
+class EnrollmentKeepsChanging(DomainError):
+    """The row changed each time while the course site was being told, so the delivery is repeated."""
+
+    code = "enrollment_keeps_changing"
+    message = _("The enrollment is being changed.")
+    advice = _("Try again shortly.")
+
+
+class EnrollmentNotForceable(DomainError):
+    """Only an active enrollment that isn't there yet can be forced."""
+
+    code = "enrollment_not_forceable"
+    message = _("There is nothing to force: the learner has left the run, or is on the course site already.")
+
+
+class EnrollmentUnknown(NotFound):
+    code = "enrollment_unknown"
+    message = _("There is no such enrollment.")

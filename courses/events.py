@@ -45,3 +45,10 @@ class RequirementsChanged(Event):
     """A program asks for other courses than before."""
 
     program_id: int
+
+
+@dataclass(frozen=True)
+class EnrollmentAskedAgain(Event):
+    """The course site is to be told of an enrollment again, because it refused or didn't know the learner."""
+
+    enrollment_id: int

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from courses.events import RunRequested, RunsRequested
+from courses.events import EnrollmentAskedAgain, LearnerEnrolled, LearnerUnenrolled, RunRequested, RunsRequested
+from courses.gateways.openedx.client import OpenEdxClient
 from courses.gateways.openedx.studio import Studio, is_studio_configured
+from courses.selectors.course_address import is_course_site_connected
+from courses.services.course_site import SEQUENCE, send_enrollment
 from courses.services.leaving import leave_courses
 from courses.services.site_runs import bring_to_studio, request_each
+from mitxonline.coordinator.routes import ordered_by
 from mitxonline.kernel import clock
 from mitxonline.users.events import AccountClosed
 
@@ -27,3 +31,11 @@ def bring_run_to_studio(event: RunRequested) -> str:
     if not is_studio_configured():
         return "no Studio is connected"
     return bring_to_studio(run_id=event.run_id, studio=Studio.from_settings(), now=clock.now())
+
+
+@ordered_by("enrollment_id", sequence=SEQUENCE)
+def tell_course_site(event: LearnerEnrolled | LearnerUnenrolled | EnrollmentAskedAgain) -> str:
+    """Send to the course site what the enrollment says now; repeated if it doesn't answer."""
+    if not is_course_site_connected():
+        return "no course site"
+    return send_enrollment(enrollment_id=event.enrollment_id, client=OpenEdxClient.from_settings(), now=clock.now())

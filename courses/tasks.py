@@ -1,4 +1,4 @@
-"""Background work for runs in the course site."""
+"""Background work for runs and enrollments in the course site."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import logging
 from celery import shared_task
 
 from courses.gateways.openedx.studio import Studio, is_studio_configured
+from courses.selectors.course_address import is_course_site_connected
+from courses.services import course_site
 from courses.services.run_sync import RunOutcome, sync_runs
 from courses.services.site_runs import ask_for_lost, start_waiting
 from mitxonline.kernel import clock
@@ -31,3 +33,10 @@ def sync_courseruns() -> None:
     report = sync_runs(studio=Studio.from_settings(), now=clock.now())
     counts = {outcome.value: report.counts[outcome] for outcome in RunOutcome if report.counts[outcome]}
     logger.info("runs compared with Studio", extra={"outcomes": counts})
+
+
+@shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
+def sweep_enrollments() -> None:
+    """Send enrollments that wait for their learner, and those from before a course site was connected."""
+    if is_course_site_connected():
+        course_site.sweep_enrollments(now=clock.now())

@@ -17,7 +17,14 @@ from b2b.events import (
 from cms import receivers as cms
 from cms.events import SearchTextsChanged
 from courses import receivers as courses
-from courses.events import LearnerEnrolled, LearnerUnenrolled, RequirementsChanged, RunRequested, RunsRequested
+from courses.events import (
+    EnrollmentAskedAgain,
+    LearnerEnrolled,
+    LearnerUnenrolled,
+    RequirementsChanged,
+    RunRequested,
+    RunsRequested,
+)
 from ecommerce import receivers as ecommerce
 from ecommerce.events import (
     FreeLinesUndone,
@@ -78,9 +85,10 @@ ROUTES: dict[type[Event], Route] = {
     ReceiptWanted: Route(after_commit=(ecommerce.email_receipt_again,)),
     # Remove what the connection granted now; no later sign-in would.
     ConnectionUndone: Route(within=(b2b.leave_with_connection,)),
-    # Enrollments wait for the course site in their own rows, by `lms_state`.
-    LearnerEnrolled: Route(),
-    LearnerUnenrolled: Route(),
+    # Calls the course site, in order for each enrollment.
+    LearnerEnrolled: Route(remote=(courses.tell_course_site,)),
+    LearnerUnenrolled: Route(remote=(courses.tell_course_site,)),
+    EnrollmentAskedAgain: Route(remote=(courses.tell_course_site,)),
     # A contract's runs are requested together, and made in Studio one by one.
     RunsRequested: Route(after_commit=(courses.request_each_run,)),
     RunRequested: Route(remote=(courses.bring_run_to_studio,)),

@@ -57,6 +57,7 @@ RIGHTS = {
             *_model_permissions("ecommerce", ("refund", "refundrequest", "dispute"), "view"),
             *(f"ecommerce.{act}_order" for act in ("refund", "fulfill", "cancel")),
             *_model_permissions("ecommerce", ("shopsettings",), "change"),
+            *_model_permissions("courses", ("enrollment",), "change", "view"),
         ),
     ),
     B2B_MANAGERS: GroupRights(
@@ -65,6 +66,7 @@ RIGHTS = {
             ACCESS_ADMIN,
             *_model_permissions("b2b", ("organizationpage", "contractpage"), "add", "change", "view"),
             *_model_permissions("courses", ("course", "courserun", "program"), "view"),
+            *_model_permissions("courses", ("enrollment",), "change", "view"),
         ),
         can_edit_media=True,
     ),

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from courses.enums import EnrollmentMode, EnrollmentSource, LmsState
+from courses.enums import EnrollmentLmsState, EnrollmentMode, EnrollmentSource
 from courses.models.run import CourseRun
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.models import TracedModel
@@ -21,6 +21,10 @@ class EnrollmentQuerySet(LockableQuerySet["Enrollment"]):
 
     def of(self, user_id: int) -> Self:
         return self.filter(user_id=user_id)
+
+    def refused(self) -> Self:
+        """Select those that the course site refused, and that someone has to look at."""
+        return self.filter(lms_state=EnrollmentLmsState.REFUSED)
 
 
 class Enrollment(models.Model):
@@ -39,7 +43,30 @@ class Enrollment(models.Model):
     run = models.ForeignKey(CourseRun, verbose_name=_("run"), on_delete=models.PROTECT, related_name="enrollments")
     mode = models.CharField(_("mode"), max_length=20, choices=EnrollmentMode, default=EnrollmentMode.AUDIT)
     active = models.BooleanField(_("active"), default=True)
-    lms_state = models.CharField(_("course site"), max_length=20, choices=LmsState, default=LmsState.PENDING)
+    lms_state = models.CharField(
+        _("course site"), max_length=20, choices=EnrollmentLmsState, default=EnrollmentLmsState.PENDING
+    )
+    lms_username = models.CharField(
+        _("name on the course site"),
+        max_length=150,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Whom it enrolled. Kept until they are unenrolled, whatever becomes of the account here."),
+    )
+    lms_error = models.CharField(
+        _("why refused"),
+        max_length=300,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What the course site says, without addresses of people."),
+    )
+    lms_asked_at = models.DateTimeField(_("course site last asked"), null=True, blank=True)
+    forced_at = models.DateTimeField(
+        _("forced"), null=True, blank=True, help_text=_("The course site takes the learner even if the run is closed.")
+    )
+    forced_reason = models.CharField(_("why forced"), max_length=255, blank=True, default="", db_default="")
     enrolled_at = models.DateTimeField(_("enrolled"))
     changed_at = models.DateTimeField(_("changed"), auto_now=True)
 
@@ -53,6 +80,26 @@ class Enrollment(models.Model):
         ordering = ["-enrolled_at", "-pk"]
         constraints = [
             models.UniqueConstraint(fields=["user", "run"], name="enrollment_once_per_learner_and_run"),
+            models.CheckConstraint(
+                condition=Q(lms_state__in=EnrollmentLmsState.values), name="enrollment_lms_state_is_one_of_four"
+            ),
+            models.CheckConstraint(
+                condition=~Q(lms_state=EnrollmentLmsState.REFUSED) | ~Q(lms_error=""),
+                name="enrollment_refused_says_why",
+            ),
+            models.CheckConstraint(
+                condition=Q(forced_at__isnull=True, forced_reason="")
+                | (Q(forced_at__isnull=False) & ~Q(forced_reason="")),
+                name="enrollment_forced_says_why",
+            ),
+        ]
+        indexes = [
+            # What the sweep asks about, and what staff look at: few rows of many.
+            models.Index(
+                fields=["lms_state", "lms_asked_at"],
+                condition=~Q(lms_state=EnrollmentLmsState.THERE),
+                name="enrollment_not_there",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,11 +11,15 @@ from courses.models import CourseRun, Enrollment
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """The runs a learner is enrolled in, with course and department loaded."""
+    """The runs a learner is enrolled in, with course and department loaded.
+
+    `lms_states` says of each run, by its id, what the course site knows.
+    """
 
     in_progress: list[CourseRun]
     upcoming: list[CourseRun]
     finished: list[CourseRun]
+    lms_states: Mapping[int, str]
 
 
 def dashboard_for(user_id: int, *, now: datetime) -> Dashboard:
@@ -28,6 +33,7 @@ def dashboard_for(user_id: int, *, now: datetime) -> Dashboard:
             (run for run in reversed(runs) if not run.has_started(now)), key=lambda run: run.start_date or now
         ),
         finished=[run for run in runs if run.has_ended(now)],
+        lms_states={enrollment.run_id: enrollment.lms_state for enrollment in enrollments},
     )
 
 

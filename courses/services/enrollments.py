@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from courses.enums import EnrollmentMode, EnrollmentSource, LmsState
+from courses.enums import EnrollmentLmsState, EnrollmentMode, EnrollmentSource
 from courses.errors import AlreadyInRun, RunUnknown
 from courses.events import LearnerEnrolled, LearnerUnenrolled
 from courses.models import CourseRun, Enrollment, EnrollmentGrant
@@ -52,9 +52,7 @@ def enroll(
         if earlier:
             enrollment.refresh_from_db()
         if not earlier or _apply_grants(enrollment):
-            publish(
-                LearnerEnrolled(enrollment_id=enrollment.pk, user_id=user_id, run_id=run_id, mode=str(enrollment.mode))
-            )
+            _publish(enrollment)
     return enrollment
 
 
@@ -90,8 +88,8 @@ def revoke(
         revoked = enrollment.grants.filter(source=source, reference=reference, revoked_at=None).update(
             revoked_at=now, revoked_by_id=revoked_by_id, revoked_reason=reason
         )
-        if revoked and _apply_grants(enrollment) and not enrollment.active:
-            publish(LearnerUnenrolled(enrollment_id=enrollment.pk, user_id=user_id, run_id=run_id))
+        if revoked and _apply_grants(enrollment):
+            _publish(enrollment)
     return enrollment
 
 
@@ -125,10 +123,16 @@ def downgrade(
             reason=reason,
         )
         if _apply_grants(enrollment):
-            publish(
-                LearnerEnrolled(enrollment_id=enrollment.pk, user_id=user_id, run_id=run_id, mode=str(enrollment.mode))
-            )
+            _publish(enrollment)
     return enrollment
+
+
+def _publish(enrollment: Enrollment) -> None:
+    row, user, run = enrollment.pk, enrollment.user_id, enrollment.run_id
+    if enrollment.active:
+        publish(LearnerEnrolled(enrollment_id=row, user_id=user, run_id=run, mode=str(enrollment.mode)))
+    else:
+        publish(LearnerUnenrolled(enrollment_id=row, user_id=user, run_id=run))
 
 
 def _upsert_locked(enrollment: Enrollment) -> Enrollment:
@@ -145,6 +149,11 @@ def _apply_grants(enrollment: Enrollment) -> bool:
     active, mode = strongest is not None, strongest or enrollment.mode
     if (enrollment.active, enrollment.mode) == (active, mode):
         return False
-    enrollment.active, enrollment.mode, enrollment.lms_state = active, mode, LmsState.PENDING
-    enrollment.save(update_fields=["active", "mode", "lms_state", "changed_at"])
+    enrollment.active, enrollment.mode = active, mode
+    enrollment.lms_state, enrollment.lms_error = EnrollmentLmsState.PENDING, ""
+    if not active:  # Whoever comes back later isn't forced into a run that has closed since.
+        enrollment.forced_at, enrollment.forced_reason = None, ""
+    enrollment.save(
+        update_fields=["active", "mode", "lms_state", "lms_error", "forced_at", "forced_reason", "changed_at"]
+    )
     return True

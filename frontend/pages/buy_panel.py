@@ -19,6 +19,7 @@ from ecommerce.selectors.shop import shop_settings
 from frontend.pages.awaited import AwaitedOrder, find_order_with_course
 from frontend.pages.calendar_file import has_dates
 from frontend.pages.cards import length_text, price_text, run_start_text, short_day, start_text
+from frontend.pages.course_site import course_door
 from frontend.pages.offers import CourseOffer, RunOffer, course_offers, short_price
 from mitxonline.kernel.dates import format_day
 
@@ -176,7 +177,7 @@ def buy_panel(
 
 def current_enrollment(course_id: int, *, user_id: int, now: datetime) -> Enrollment | None:
     """The learner’s enrollment in the earliest run of the course that isn’t over."""
-    enrollments = Enrollment.objects.active().of(user_id).filter(run__course_id=course_id).select_related("run")
+    enrollments = Enrollment.objects.active().of(user_id).filter(run__course_id=course_id).select_related("run", "user")
     return next((each for each in enrollments.order_by("run__start_date", "pk") if not each.run.has_ended(now)), None)
 
 
@@ -217,6 +218,7 @@ def _panel_for_free(course: Course, offer: CourseOffer) -> BuyPanel:
 def _panel_for_enrolled(course: Course, enrollment: Enrollment, now: datetime) -> BuyPanel:
     run = enrollment.run
     has_started = run.has_started(now)
+    door = course_door(run, enrollment.lms_state, user=enrollment.user, now=now)
     start, sentence = "", _("You’re enrolled. You’ll find this course on your dashboard.")
     if not has_started and run.start_date is not None:
         day = format_day(run.start_date)
@@ -229,11 +231,11 @@ def _panel_for_enrolled(course: Course, enrollment: Enrollment, now: datetime) -
         badge_kind="ok" if has_started else "info",
         start_text=start,
         length_text=length_text(course),
-        sentence=sentence,
-        go_url=reverse(DASHBOARD),
-        go_text=_("Go to dashboard"),
+        sentence=_("You’re enrolled.") if door.is_open else f"{sentence} {door.sentence}".strip(),
+        go_url=door.url if door.is_open else reverse(DASHBOARD),
+        go_text=door.url_text if door.is_open else _("Go to dashboard"),
         calendar_url=calendar_url(run.pk, run.start_date, run.end_date, now=now),
-        short_button_text=_("Go to dashboard"),
+        short_button_text=door.url_text if door.is_open else _("Go to dashboard"),
         offers_code=False,
     )
 

@@ -26,6 +26,7 @@ from courses.selectors.programs import (
     requirements_trees,
 )
 from frontend.pages.awaited import AwaitedOrder, awaited_orders
+from frontend.pages.course_site import CourseDoor, course_door
 from frontend.pages.links import course_urls, organization_url, program_url
 from mitxonline.users.models import User
 
@@ -35,10 +36,11 @@ PROGRAMS_SHOWN = 2
 
 @dataclass(frozen=True, slots=True)
 class CourseRow:
-    """A course of the learner, with the URL of its page if it has one."""
+    """A course of the learner, with the URL of its page if it has one, and the way into it."""
 
     run: CourseRun
     url: str
+    door: CourseDoor
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +126,23 @@ def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
     started = frozenset(run.course_id for run in runs)
     organizations = organizations_of(user.pk, now=now)
     urls = course_urls([*(run.course for run in runs), *list_contract_courses(organizations)])
-    in_progress = _course_rows(dashboard.in_progress, urls)
+
+    def list_rows(runs: Iterable[CourseRun]) -> tuple[CourseRow, ...]:
+        return tuple(
+            CourseRow(
+                run,
+                url=urls.get(run.course_id, ""),
+                door=course_door(run, dashboard.lms_states[run.pk], user=user, now=now),
+            )
+            for run in runs
+        )
+
+    in_progress = list_rows(dashboard.in_progress)
     return DashboardPage(
         current=next(iter(in_progress), None),
         in_progress=in_progress[1:],
-        upcoming=_course_rows(dashboard.upcoming, urls),
-        finished=_course_rows(dashboard.finished, urls),
+        upcoming=list_rows(dashboard.upcoming),
+        finished=list_rows(dashboard.finished),
         waiting=tuple(waiting_codes(user)),
         organizations=tuple(_organization_card(each) for each in organizations),
         course_urls=urls,
@@ -142,10 +155,6 @@ def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
 
 def list_contract_courses(organizations: Iterable[MemberOrganization]) -> list[Course]:
     return [run.course for each in organizations for contract in each.contracts for run in contract.runs]
-
-
-def _course_rows(runs: Iterable[CourseRun], urls: Mapping[int, str]) -> tuple[CourseRow, ...]:
-    return tuple(CourseRow(run, url=urls.get(run.course_id, "")) for run in runs)
 
 
 def _organization_card(member: MemberOrganization) -> OrganizationCard:

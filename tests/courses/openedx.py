@@ -7,9 +7,15 @@ from typing import Any
 from django.core.cache import cache
 
 from courses.gateways.openedx.client import OpenEdxClient, Server
+from courses.models import CourseRun
+from mitxonline.coordinator.deliveries import run_delivery
+from mitxonline.coordinator.models import Delivery, DeliveryState
+from mitxonline.kernel import clock
 from mitxonline.kernel.breaker import close
 from tests.openedx.server import CourseSite
 from tests.openedx.state import LMS_CLIENT, LMS_SECRET
+
+HANDLER = "courses.receivers.tell_course_site"
 
 
 def connect(site: CourseSite, settings: Any) -> None:
@@ -38,3 +44,24 @@ def make_client(site: CourseSite, waits: Waits, *, secret: str = LMS_SECRET, tim
         timeout=timeout,
         wait=waits,
     )
+
+
+def work(*, at_most: int = 20) -> list[str]:
+    """Make the deliveries to the course site until none is due or each has failed once; return what came of each."""
+    results: list[str] = []
+    tried: set[int] = set()
+    for _ in range(at_most):
+        waiting = Delivery.objects.filter(handler=HANDLER, state=DeliveryState.PENDING).exclude(pk__in=tried)
+        delivery = waiting.order_by("pk").first()
+        if delivery is None:
+            break
+        tried.add(delivery.pk)
+        if run_delivery(delivery_id=delivery.pk, now=max(clock.now(), delivery.next_attempt_at)):
+            results.append(delivery.history.latest("number").result)
+    return results
+
+
+def said(site: CourseSite, username: str, run: CourseRun) -> tuple[str, bool] | None:
+    """What the course site says of a learner in a run: the mode, and whether they are enrolled."""
+    row = site.state.enrollments.get((username, run.courseware_id))
+    return (row.mode, row.is_active) if row is not None else None

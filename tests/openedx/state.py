@@ -51,6 +51,11 @@ class SiteRun:
     made_from: str = ""
     polls_left: int = 0
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether no one may enroll any more, except by force."""
+        return self.enrollment_end is not None and datetime.fromisoformat(self.enrollment_end) < datetime.now(UTC)
+
 
 @dataclass(frozen=True)
 class Change:
@@ -167,7 +172,9 @@ class SiteState:
         return None
 
     def _accounts(self, asked: Asked) -> Answer:
-        if email := asked.query.get("email", ""):
+        if number := asked.query.get("lms_user_id", ""):
+            found = [each for position, each in enumerate(self.accounts.values(), start=1) if str(position) == number]
+        elif email := asked.query.get("email", ""):
             found = [each for each in self.accounts.values() if each.email.lower() == email.lower()]
         else:
             names = asked.query.get("username", "").split(",")
@@ -200,6 +207,10 @@ class SiteState:
             text = f"The [{mode}] course mode is expired or otherwise unavailable for course run [{key}]."
             return _message(400, text)
         row = self.enrollments.get((user, key))
+        if row is None and run.is_closed and body.get("force_enrollment") is not True:
+            return _message(
+                400, f"An error occurred while creating the new course enrollment for user '{user}' in course '{key}'"
+            )
         if row is None:
             row = self.add_enrollment(user, key, mode or "audit", is_active=is_active is not False)
             self.changes.append(Change("enrolled", key, user, row.mode if row.is_active else "inactive"))

@@ -242,6 +242,10 @@ ROWS: tuple[Row, ...] = (
     Row("cms/shop/unpriced/results/", "llllrroo", "llllrrmm"),
     Row("cms/users/edit/<int:pk>/", "llllrrro", "llllrrro", "cms/users/edit/{member}/"),
     Row("cms/groups/edit/<int:pk>/", "llllrrro", "llllrrro"),
+    Row("cms/enrollments/", "llllrooo", "llllrmmm"),
+    Row("cms/enrollments/results/", "llllrooo", "llllrmmm"),
+    Row("cms/enrollments/<int:pk>/", "llllrooo", "llllrnnn", "cms/enrollments/{enrollment}/"),
+    Row("cms/enrollments/<int:pk>/send/", "llllrmmm", "llllrnnn", "cms/enrollments/{enrollment}/send/"),
     Row("cms/pages-to-do/", "llllooro", "llllmmrm"),
     Row("cms/pages-to-do/results/", "llllooro", "llllmmrm"),
     Row("cms/snippets/ecommerce/product/", "lllloroo", "llllmrmm"),
@@ -431,6 +435,7 @@ LIBRARIES: tuple[Prefix, ...] = (
     Prefix("=admin/", "llll*"),
     Prefix("admin/jsi18n/", "llll*"),
     Prefix("admin/password_change/", "llll*"),
+    Prefix("admin/courses/enrollment/", "llll*"),
     Prefix("admin/ecommerce/", "llll*"),
     Prefix("admin/taggit/tag/merge-tags/", "llll*"),
     # Wagtail's: whoever is in one of its groups; the rest by what the groups may do.

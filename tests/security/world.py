@@ -19,6 +19,7 @@ from wagtail.models import Site
 from b2b.models import OrganizationMembership, SeatRequest
 from b2b.services.seats.membership import add_member
 from cms.services.groups import B2B_MANAGERS, EDITORS, FINANCE
+from courses.services.enrollments import enroll
 from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import Order, PaymentAttempt, Refund, ShopSettings
 from ecommerce.services.refunds.ledger import mark_for_refund
@@ -31,6 +32,7 @@ from tests.factories import (
     make_contract_run,
     make_organization,
     make_product,
+    make_run,
     make_user,
 )
 from tests.factories.orders import make_paid_order, make_payment
@@ -111,7 +113,9 @@ def make_world() -> World:
     discount_code = make_code()
     seat = add_member(contract_id=contract.pk, user_id=make_user().pk, now=NOON)
     asked = SeatRequest.objects.create(contract=contract, seats=5, asked_at=NOON, asked_by=people["manager"])
+    enrollment = enroll(user_id=people["learner"].pk, run_id=make_run().pk, mode="audit", source="free", now=NOON)
     things = {
+        "enrollment": str(enrollment.pk),
         "order": str(order.pk),
         "number": order.number,
         "reference": str(attempt.reference),

@@ -38,4 +38,9 @@ OPENEDX_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 24 * 3600.0,
         "options": {"expires": 3600},
     },
+    "sweep-enrollments": {
+        "task": "courses.tasks.sweep_enrollments",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
 }

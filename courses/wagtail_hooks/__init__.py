@@ -1,0 +1,4 @@
+"""Enrollments in the Wagtail admin. Courses and runs are edited in the pages of `cms`."""
+
+# Wagtail imports this package; importing the modules registers their hooks.
+from courses.wagtail_hooks import enrollments, log_actions, needs, several  # noqa: F401
