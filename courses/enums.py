@@ -45,16 +45,6 @@ class EnrollmentLmsState(models.TextChoices):
     REFUSED = "refused", _("Refused")
 
 
-class LmsState(models.TextChoices):
-    """Whether the course site (Open edX) has a run."""
-
-    NOT_NEEDED = "not_needed", _("Not needed")
-    WAITING_FOR_SOURCE = "waiting_for_source", _("Waiting for a source run")
-    PENDING = "pending", _("Waiting to be sent")
-    SENT = "sent", _("Done")
-    FAILED = "failed", _("Failed")
-
-
 class RunLmsState(models.TextChoices):
     """Where a run stands in the course site (Open edX): only runs that it has to make are ever told of."""
 

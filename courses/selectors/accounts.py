@@ -28,6 +28,7 @@ def _describe_enrollment(enrollment: Enrollment) -> dict[str, Any]:
         "mode": enrollment.mode,
         "is_active": enrollment.active,
         "enrolled_at": enrollment.enrolled_at,
+        "course_site_name": enrollment.lms_username,
         "reasons": [
             {
                 "source": each.source,

@@ -16,6 +16,7 @@ from courses.enums import EnrollmentLmsState, EnrollmentMode, EnrollmentSource
 from courses.errors import EnrollmentKeepsChanging, EnrollmentNotForceable, EnrollmentUnknown
 from courses.gateways.openedx import client as client_module
 from courses.gateways.openedx.client import OpenEdxClient, Server
+from courses.gateways.openedx.enrollments import enroll as enroll_there
 from courses.models import CourseRun, Enrollment
 from courses.services import course_site as service
 from courses.services.course_site import ask_for_learner, force_enrollment, send_again, send_enrollment
@@ -460,7 +461,7 @@ def test_the_database_keeps_states_and_reasons_together(world: World, values: di
 def cross(world: World, monkeypatch: pytest.MonkeyPatch) -> Enrollment:
     """Unenroll while the call that enrolls is on its way, so that it arrives last."""
     row = give(world.ada, world.run)
-    real = service.enroll
+    real = enroll_there
 
     def arrive_late(client: OpenEdxClient, **wanted: Any) -> Any:
         monkeypatch.setattr(service, "enroll", real)

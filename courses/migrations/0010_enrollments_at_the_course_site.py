@@ -19,7 +19,7 @@ BACKWARDS = """
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('courses', '0008_runs_in_the_course_site'),
+        ('courses', '0009_grants_of_one_request'),
     ]
 
     operations = [
