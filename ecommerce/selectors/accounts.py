@@ -58,12 +58,12 @@ def find_obstacles(user: User) -> list[Obstacle]:
     Afterwards no one could reach them about their money.
     """
     orders = Order.objects.of(user.pk)
-    open_states = [OrderState.PENDING, OrderState.REVIEW]
-    paying = orders.filter(Q(state__in=open_states) | Q(attempts__state__in=UNSETTLED_STATES))
+    paying = orders.filter(Q(state=OrderState.PENDING) | Q(attempts__state__in=UNSETTLED_STATES))
     is_refunding = Q(refunds__state__in=_UNSETTLED_REFUNDS) | Q(refund_requests__state=RefundRequestState.ASKED)
     disputed = orders.filter(attempts__disputes__state__in=OPEN_DISPUTE_STATES)
     return [
-        *_describe_obstacle(paying, _("A payment for order %(number)s is open or being looked into.")),
+        *_describe_obstacle(paying, _open_payment()),
+        *_describe_obstacle(orders.filter(state=OrderState.REVIEW), _("We’re looking into order %(number)s.")),
         *_describe_obstacle(orders.filter(is_refunding), _("A refund of order %(number)s is under way.")),
         *_describe_obstacle(disputed, _("Your bank hasn’t decided yet about your payment for order %(number)s.")),
     ]
@@ -88,6 +88,13 @@ def remains_of_account(user: User) -> list[str]:
         _("Paid orders keep the name and address they were billed to, because tax law requires it."),
         _("You can’t open your receipts or ask for refunds anymore. Download your receipts first."),
     ]
+
+
+def _open_payment() -> str:
+    return _(
+        "The payment for order %(number)s isn’t settled yet. If you left it, it ends automatically, usually within an "
+        "hour or two."
+    )
 
 
 def _describe_obstacle(orders: QuerySet[Order], sentence: str) -> list[Obstacle]:

@@ -54,7 +54,8 @@ def send_account_email(event: AccountMailQueued) -> None:
         return
     provider = find_provider(event.provider)
     with override(event.language or settings.LANGUAGE_CODE):
-        providers = "" if has_password(user) else name_providers(user)
+        asks_password = has_password(user)
+        providers = "" if asks_password else name_providers(user)
     send_email(
         f"users/emails/{event.kind}",
         to=[event.to or user.email],
@@ -62,6 +63,7 @@ def send_account_email(event: AccountMailQueued) -> None:
             "user": user,
             "link": _link(event.kind, user, event.next_page, event.asked),
             "through": providers,
+            "has_password": asks_password,
             "provider": provider.title if provider else "",
         },
         language=event.language,

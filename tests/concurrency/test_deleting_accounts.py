@@ -76,7 +76,7 @@ def call_before(monkeypatch: pytest.MonkeyPatch, together: Together, name: str, 
 def test_an_order_placed_at_the_last_moment_keeps_the_account(before_publishing: Any) -> None:
     buyer = make_buyer()
     before_publishing(buying(buyer))
-    with pytest.raises(AccountNeeded, match="A payment for order"):
+    with pytest.raises(AccountNeeded, match="The payment for order"):
         deleting(buyer)()
     assert not is_closed(buyer)
     assert Order.objects.get().state == OrderState.PENDING

@@ -285,10 +285,10 @@ def make_request(buyer: User) -> Order:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda ada: make_open_order(ada, OrderState.PENDING, AttemptState.STARTED), "A payment for order"),
-        (lambda ada: make_open_order(ada, OrderState.PENDING, AttemptState.PROCESSING), "A payment for order"),
-        (lambda ada: make_open_order(ada, OrderState.CANCELED, AttemptState.CLOSING), "A payment for order"),
-        (lambda ada: make_open_order(ada, OrderState.REVIEW), "A payment for order"),
+        (lambda ada: make_open_order(ada, OrderState.PENDING, AttemptState.STARTED), "The payment for order"),
+        (lambda ada: make_open_order(ada, OrderState.PENDING, AttemptState.PROCESSING), "The payment for order"),
+        (lambda ada: make_open_order(ada, OrderState.CANCELED, AttemptState.CLOSING), "The payment for order"),
+        (lambda ada: make_open_order(ada, OrderState.REVIEW), "We’re looking into order"),
         (lambda ada: make_refund(ada, RefundState.MARKED), "A refund of order"),
         (lambda ada: make_refund(ada, RefundState.RECORDED), "A refund of order"),
         (lambda ada: make_refund(ada, RefundState.PENDING), "A refund of order"),

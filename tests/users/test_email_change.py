@@ -150,6 +150,8 @@ def test_without_a_password_the_present_address_confirms_first(client: Client, o
     answer = client.post(ADDRESS, {"new_email": "new@example.org"}).content.decode()
     assert "Once you have opened it, we send one to the new address." in answer
     assert [each.to for each in outbox] == [["sso@example.org"]]
+    assert "then we send a link to the new address" in str(outbox[0].body)
+    assert "change your password" not in str(outbox[0].body)
     old = link(outbox, "sso@example.org")
     assert client.get(old).status_code == HTTPStatus.OK
     assert len(outbox) == 1, "mail scanners follow links"
