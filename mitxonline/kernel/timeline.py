@@ -2,7 +2,7 @@
 
 Each app tells its part through a source (setting `TIMELINE_SOURCES`). The sources are asked one after another, so a
 later one knows which rows the earlier ones found. There is no log beside these rows that somebody could forget to
-write (docs/adr/0032).
+write (docs/adr/0033).
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -24,7 +25,6 @@ from mitxonline.kernel.timeline import (
     Group,
     SubjectKind,
     Timeline,
-    TimelineUnknown,
     Viewer,
     get_subject,
     tell_timeline,
@@ -139,7 +139,7 @@ def test_a_trace_tells_of_its_own_request_only(order: Order) -> None:
 def test_the_command_line_tells_the_same(order: Order, style: str) -> None:
     told = sentences(tell(SubjectKind.ORDER, order.pk))
     out = StringIO()
-    print_traces(out, what=f" {order.number.lower()} ", style=style)
+    call_command("commerce_routes", "trace", f" {order.number.lower()} ", f"--format={style}", stdout=out)
     printed = out.getvalue()
     for sentence in told:
         assert sentence in printed
@@ -149,8 +149,8 @@ def test_the_command_line_tells_the_same(order: Order, style: str) -> None:
 
 
 def test_an_unknown_subject_gets_a_sentence() -> None:
-    with pytest.raises(TimelineUnknown, match="There is nothing by that name"):
-        print_traces(StringIO(), what="TS-2026-NOSUCHNO", style="table")
+    with pytest.raises(CommandError, match="There is nothing by that name"):
+        call_command("commerce_routes", "trace", "TS-2026-NOSUCHNO")
 
 
 def test_a_dead_delivery_is_a_problem_with_a_way_on(client: Client, order: Order) -> None:

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from mitxonline.coordinator.errors import DeliveryRefused, NoSuchDelivery
 from mitxonline.coordinator.events import field_types
 from mitxonline.coordinator.graph import SIDES, build_hearings, draw_mermaid
+from mitxonline.coordinator.management.trace import add_trace_arguments, print_traces
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.coordinator.replay import replay_delivery
 from mitxonline.coordinator.routes import path_of, routes
@@ -38,6 +39,7 @@ class Command(OperatorCommand):
         replay = self._add(subcommands, "replay", _("make deliveries again that are dead or wait"))
         replay.add_argument("delivery", nargs="*", type=_read_number, help="the delivery's number")
         replay.add_argument("--receiver", help="all dead deliveries of this receiver, by its path")
+        add_trace_arguments(self._add(subcommands, "trace", _("what happened to an order, a person, a code …")))
 
     def _add(self, subcommands: Any, name: str, words: str) -> ArgumentParser:
         parser: ArgumentParser = subcommands.add_parser(name, help=words, description=words)
@@ -57,6 +59,7 @@ class Command(OperatorCommand):
             "check": self._check,
             "dead": self._dead,
             "replay": self._replay,
+            "trace": self._trace,
         }
         actions[options["action"] or "list"](**options)
 
@@ -113,6 +116,9 @@ class Command(OperatorCommand):
         if refused := sum(bool(reason) for _number, reason in results):
             sentence = ngettext("%(count)d delivery isn’t replayed.", "%(count)d deliveries aren’t replayed.", refused)
             raise CommandError(sentence % {"count": refused})
+
+    def _trace(self, *, format: str, what: str, **_options: Any) -> None:
+        print_traces(self.stdout, what=what, style=format)
 
 
 def _list_rows() -> Iterator[tuple[str, str, str, str]]:
