@@ -8,11 +8,9 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from courses.enums import EnrollmentSource, LmsState
+from courses.enums import EnrollmentLmsState, EnrollmentSource
 from courses.models import Enrollment, EnrollmentGrant
 from mitxonline.kernel.timeline import Entry, EntryKind, Scope, Source, SubjectKind
-
-_BAD_STATES = frozenset({"failed", "refused"})
 
 
 class CoursesSource(Source):
@@ -80,17 +78,32 @@ def _tell_grant(grant: EnrollmentGrant, scope: Scope) -> Iterator[Entry]:
 
 
 def _tell_course_site(enrollment: Enrollment, scope: Scope) -> Iterable[Entry]:
-    """Tell what the course site knows now. Its answers are in the results of deliveries."""
-    if enrollment.lms_state == LmsState.NOT_NEEDED:
-        return
-    words = {"course": enrollment.run.title, "state": enrollment.get_lms_state_display()}
+    """Tell what the course site knows now. Its earlier answers are in the results of deliveries."""
+    words = {"learner": scope.viewer.name_person(enrollment.user), "course": enrollment.run.title}
+    if enrollment.forced_at is not None:
+        yield Entry(
+            at=enrollment.forced_at,
+            kind=EntryKind.COURSE,
+            sentence=_("Staff forced the enrollment of %(learner)s in %(course)s, even if the run is closed.") % words,
+            details=tuple(filter(None, [enrollment.forced_reason])),
+        )
+    state = EnrollmentLmsState(enrollment.lms_state)
     yield Entry(
-        at=enrollment.changed_at,
+        at=enrollment.lms_asked_at or enrollment.changed_at,
         kind=EntryKind.COURSE,
-        sentence=_("Course site, %(course)s: %(state)s.") % words,
-        details=tuple(filter(None, [enrollment.run.courseware_id, getattr(enrollment, "lms_error", "")])),
-        is_problem=enrollment.lms_state in _BAD_STATES,
+        sentence=_SITE_SENTENCES[state]() % words,
+        details=tuple(filter(None, [enrollment.run.courseware_id, enrollment.lms_error])),
+        is_problem=state == EnrollmentLmsState.REFUSED,
     )
 
+
+_SITE_SENTENCES = {
+    EnrollmentLmsState.PENDING: lambda: _("The course site is still to be told about %(learner)s and %(course)s."),
+    EnrollmentLmsState.WAITING: lambda: _(
+        "The course site doesn’t know %(learner)s yet. It is asked again at their next sign-in (%(course)s)."
+    ),
+    EnrollmentLmsState.THERE: lambda: _("The course site knows what %(learner)s may do in %(course)s."),
+    EnrollmentLmsState.REFUSED: lambda: _("The course site refused %(learner)s in %(course)s."),
+}
 
 COURSES = CoursesSource()
