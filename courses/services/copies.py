@@ -39,22 +39,23 @@ OWN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ShiftedDate:
-    """A date of the run and of its copy; `label` is the field's."""
+    """A date of the run, if it has one, and of its copy; `label` is the field's."""
 
     label: str
-    before: datetime
+    before: datetime | None
     after: datetime
 
 
-def moves_of(run: CourseRun, *, start: date) -> list[ShiftedDate]:
-    """Return how the dates move if the copy begins on this day."""
-    days = _days_to(run, start)
+def has_beginning(run: CourseRun) -> bool:
+    """Whether copies begin on some day: others are taken at one's own pace at any time, and have no dates at all."""
+    return not run.is_self_paced or any(getattr(run, name) is not None for name in DATES)
+
+
+def moves_of(run: CourseRun, *, start: date | None) -> list[ShiftedDate]:
+    """Return the dates of a copy that begins on this day, beside the run's."""
     labels = {field.name: str(field.verbose_name) for field in CourseRun._meta.concrete_fields}
-    return [
-        ShiftedDate(labels[name], before, _shift(before, days))
-        for name in DATES
-        if (before := getattr(run, name)) is not None
-    ]
+    dates = _dates_of_copy(run, start)
+    return [ShiftedDate(labels[name], getattr(run, name), after) for name, after in dates.items() if after is not None]
 
 
 def can_begin(run: CourseRun, start: date) -> bool:
@@ -71,21 +72,16 @@ def key_of_copy(run: CourseRun, tag: str) -> str:
     return f"{run.course.readable_id}+{tag}"
 
 
-def copy_run(*, run_id: int, tag: str, start: date) -> CourseRun:
+def copy_run(*, run_id: int, tag: str, start: date | None) -> CourseRun:
     """Copy a public run, not live, with its dates moved. Raises RunKeyTaken."""
     run = CourseRun.objects.select_related("course").get(pk=run_id)
-    days = _days_to(run, start)
     values: dict[str, Any] = {
         field.attname: getattr(run, field.attname)
         for field in CourseRun._meta.concrete_fields
         if field.name not in OWN and field.name not in DATES
     }
-    for name in DATES:
-        before = getattr(run, name)
-        values[name] = _shift(before, days) if before is not None else None
-    if run.start_date is None and not run.is_self_paced:
-        values["start_date"] = clock.start_of_day(start)
     key = key_of_copy(run, tag)
+    values |= _dates_of_copy(run, start)
     copy = CourseRun(**values, courseware_id=key, run_tag=tag, live=False, lms_state=RunLmsState.NOT_NEEDED)
     copy.source_run = run if run.run_tag != SOURCE_TAG else None
     try:
@@ -98,9 +94,17 @@ def copy_run(*, run_id: int, tag: str, start: date) -> CourseRun:
     return copy
 
 
-def _days_to(run: CourseRun, start: date) -> int:
+def _dates_of_copy(run: CourseRun, start: date | None) -> dict[str, datetime | None]:
+    days = _days_to(run, start)
+    dates = {name: _shift(before, days) if (before := getattr(run, name)) is not None else None for name in DATES}
+    if run.start_date is None and not run.is_self_paced and start is not None:
+        dates["start_date"] = clock.start_of_day(start)
+    return dates
+
+
+def _days_to(run: CourseRun, start: date | None) -> int:
     anchor: datetime | None = next((moment for name in ANCHORS if (moment := getattr(run, name)) is not None), None)
-    return (start - clock.date_of(anchor)).days if anchor is not None else 0
+    return (start - clock.date_of(anchor)).days if anchor is not None and start is not None else 0
 
 
 def _shift(moment: datetime, days: int) -> datetime:

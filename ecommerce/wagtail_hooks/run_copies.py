@@ -19,7 +19,7 @@ from wagtail.admin.widgets import AdminDateInput
 from courses.models import CourseRun
 from courses.models.keys import parse_course_key
 from courses.models.run import SOURCE_TAG
-from courses.services.copies import can_begin, key_of_copy, moves_of
+from courses.services.copies import can_begin, has_beginning, key_of_copy, moves_of
 from ecommerce.models import Product
 from ecommerce.services.catalog.copies import copy_run_with_prices
 from mitxonline.kernel import clock
@@ -50,6 +50,8 @@ class RunCopyForm(forms.Form):
     def __init__(self, run: CourseRun, products: list[Product], *args: Any, may_price: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.run = run
+        if not has_beginning(run):
+            del self.fields["start"]
         if not products or not may_price:
             del self.fields["prices"]
             return
@@ -133,7 +135,7 @@ class CopyRunView(StaffFormPage):
         if "confirmed" in self.request.POST:
             return super().form_valid(form)
         self.template_name = "ecommerce/admin/copy_run_confirm.html"
-        moves = moves_of(self.run, start=form.cleaned_data["start"])
+        moves = moves_of(self.run, start=form.cleaned_data.get("start"))
         key = key_of_copy(self.run, form.cleaned_data["tag"])
         return self.render_to_response(self.get_context_data(form=form, moves=moves, key=key))
 
@@ -141,7 +143,7 @@ class CopyRunView(StaffFormPage):
         self.copy = copy_run_with_prices(
             run_id=self.run.pk,
             tag=form.cleaned_data["tag"],
-            start=form.cleaned_data["start"],
+            start=form.cleaned_data.get("start"),
             copies_prices=form.copies_prices,
             by_id=self.request.user.pk,
             now=clock.now(),

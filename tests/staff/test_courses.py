@@ -176,6 +176,31 @@ class TestCopies:
         copy = copy_run(run_id=run.pk, tag="2027W05", start=date(2027, 2, 1))
         assert [name for name in DATES if getattr(copy, name)] == ["start_date"]
 
+    def test_the_plan_of_a_run_without_dates_shows_its_first_day(self, admin: Client) -> None:
+        run = make_last_years_run(**dict.fromkeys(DATES))
+        form = {"tag": "2027W05", "start": "2027-02-01"}
+        plan = admin.post(self.url(run), form).content.decode()
+        assert "Feb. 1, 2027" in plan or "February 1, 2027" in plan or "1 February 2027" in plan
+        admin.post(self.url(run), {**form, "confirmed": "1"})
+        assert CourseRun.objects.get(run_tag="2027W05").start_date == moment(2027, 2, 1, 0)
+
+    def test_a_run_at_ones_own_pace_without_dates_asks_for_no_first_day(self, admin: Client) -> None:
+        run = make_last_years_run(**dict.fromkeys(DATES), is_self_paced=True)
+        assert 'name="start"' not in admin.get(self.url(run)).content.decode()
+        assert "can be taken at any time" in admin.post(self.url(run), {"tag": "2027"}).content.decode()
+        admin.post(self.url(run), {"tag": "2027", "confirmed": "1"})
+        copy = CourseRun.objects.get(run_tag="2027")
+        assert [name for name in DATES if getattr(copy, name)] == []
+
+    def test_a_run_at_ones_own_pace_with_dates_moves_them(self, admin: Client) -> None:
+        dates = {name: None for name in DATES if name != "enrollment_start"}
+        run = make_last_years_run(**dates, is_self_paced=True)
+        assert run.enrollment_start is not None
+        days = date(2027, 2, 1) - clock.date_of(run.enrollment_start)
+        admin.post(self.url(run), {"tag": "2027", "start": "2027-02-01", "confirmed": "1"})
+        copy = CourseRun.objects.get(run_tag="2027")
+        assert (copy.start_date, copy.enrollment_start) == (None, run.enrollment_start + days)
+
 
 def test_the_list_of_runs_begins_with_what_is_current() -> None:
     now = clock.now()

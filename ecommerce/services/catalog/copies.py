@@ -13,7 +13,7 @@ from ecommerce.services.catalog.prices import ProductDraft, put_on_sale
 
 
 def copy_run_with_prices(
-    *, run_id: int, tag: str, start: date, copies_prices: bool, by_id: int | None, now: datetime
+    *, run_id: int, tag: str, start: date | None, copies_prices: bool, by_id: int | None, now: datetime
 ) -> CourseRun:
     """Copy a run and, if asked to, what it is sold for. Raises RunKeyTaken; then nothing is copied."""
     with transaction.atomic():
