@@ -7,18 +7,25 @@ the camera's owner, upright, and in colors that browsers show.
 from __future__ import annotations
 
 import posixpath
+from functools import partial
 from io import BytesIO
 from typing import Any, Final
 
 from django.core.files.base import ContentFile, File
+from django.db import transaction
 from PIL import Image as Picture
 from PIL import ImageCms, ImageOps
+from wagtail.images.models import Image
 
 QUALITY: Final = 92
 # What a rotated or converted JPEG is stored with; any other keeps its own tables, so that little is lost.
 AS_BEFORE: Final = "keep"
 ORIENTATION: Final = 0x0112
 WEB_MODES: Final = {"1", "L", "LA", "P", "RGB", "RGBA"}
+# Where cameras and programs write into a picture. PNG has names of its own.
+METADATA: Final = {"exif", "xmp", "XML:com.adobe.xmp", "comment", "photoshop", "iptc"}
+# What a TIFF can't be read without stands among its EXIF tags.
+TIFF_TAGS: Final = {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 282, 283, 284, 296, 317, 320, 338, 339}
 # A JPEG with a second picture behind it, as some phones write them.
 FORMATS: Final = {"MPO": "JPEG"}
 
@@ -43,6 +50,38 @@ def clean_picture(file: File[bytes]) -> CleanFile:
     except (OSError, SyntaxError, ValueError, EOFError, Picture.DecompressionBombError) as error:
         raise UnreadablePicture(str(error)) from error
     return CleanFile(stored, name=posixpath.basename(file.name or "picture"))
+
+
+def has_metadata(content: bytes) -> bool:
+    """Whether `clean_picture` would change what the picture tells or how it is shown. Raises UnreadablePicture."""
+    try:
+        with Picture.open(BytesIO(content)) as picture:
+            picture.load()
+            tags = set(picture.getexif()) - (TIFF_TAGS | {ORIENTATION} if picture.format == "TIFF" else set())
+            is_upright = picture.getexif().get(ORIENTATION, 1) == 1
+            is_for_web = picture.mode in WEB_MODES and picture.format not in FORMATS
+            texts = METADATA & set(picture.info) or getattr(picture, "text", {})
+            return bool(tags or texts) or not (is_upright and is_for_web)
+    except (OSError, SyntaxError, ValueError, EOFError, Picture.DecompressionBombError) as error:
+        raise UnreadablePicture(str(error)) from error
+
+
+def clean_stored_picture(image: Image) -> None:
+    """Clean a picture that was stored before uploads were. Raises UnreadablePicture.
+
+    It gets a new address, so that no cache serves the old file, and its renditions are drawn again.
+    """
+    name, storage = image.file.name, image.file.storage
+    renditions = [(rendition.file.name, rendition.file.storage) for rendition in image.renditions.all()]
+    clean = clean_picture(image.file)
+    image.file.close()
+    with transaction.atomic():
+        image.renditions.all().delete()
+        image.file = clean
+        image._set_image_file_metadata()
+        image.save()
+        for old_name, old_storage in [(name, storage), *renditions]:
+            transaction.on_commit(partial(old_storage.delete, old_name))
 
 
 def _encode(picture: Picture.Image) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
 from django.test import Client
 from PIL import Image as Picture
 from PIL import ImageCms, PngImagePlugin
@@ -170,3 +171,61 @@ def test_sixteen_bits_of_gray_keep_their_shades() -> None:
     deep.save(file, "PNG")
     clean = Picture.open(BytesIO(clean_picture(SimpleUploadedFile("scan.png", file.getvalue())).read()))
     assert (clean.mode, clean.getpixel((0, 0))) == ("L", 117)
+
+
+def store_unclean(content: bytes, name: str) -> Image:
+    """Store a picture as before uploads were cleaned."""
+    image = Image(title=name, file=SimpleUploadedFile(name, content), width=60, height=40)
+    Image.objects.bulk_create([image])  # sends no signal
+    return Image.objects.get(title=name)
+
+
+class TestStripPictureMetadata:
+    KINDS = (("JPEG", "a.jpg"), ("PNG", "a.png"), ("WEBP", "a.webp"), ("GIF", "a.gif"), ("AVIF", "a.avif"))
+
+    def test_old_pictures_are_cleaned_once(self, django_capture_on_commit_callbacks: Any) -> None:
+        images = [store_unclean(photograph(kind), name) for kind, name in self.KINDS]
+        before = [(image.file.name, stored(image.file)) for image in images]
+        rendition = images[0].get_rendition("width-30")
+        assert all(any(secret in content for secret in SECRETS) for _name, content in before)
+        with django_capture_on_commit_callbacks(execute=True):
+            call_command("strip_picture_metadata")
+        for image, (old_name, _content) in zip(images, before, strict=True):
+            image.refresh_from_db()
+            assert not any(secret in each for secret in SECRETS for each in served(image))
+            assert not image.file.storage.exists(old_name)
+            assert image.file_size == len(stored(image.file))
+        assert not rendition.file.storage.exists(rendition.file.name)
+        names = [image.file.name for image in images]
+        call_command("strip_picture_metadata")
+        assert [Image.objects.get(pk=image.pk).file.name for image in images] == names
+
+    def test_a_dry_run_changes_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
+        one, other = (store_unclean(photograph(), name) for name in ("a.jpg", "b.jpg"))
+        content = stored(one.file)
+        call_command("strip_picture_metadata", dry_run=True)
+        assert "Would clean 2 pictures." in capsys.readouterr().err
+        assert (stored(one.file), other.file.storage.exists(other.file.name)) == (content, True)
+
+    def test_a_rotated_picture_keeps_its_shape(self) -> None:
+        image = store_unclean(photograph(orientation=6), "a.jpg")
+        call_command("strip_picture_metadata")
+        image.refresh_from_db()
+        assert (image.width, image.height) == (40, 60)
+
+    def test_pictures_that_cannot_be_read_are_named_and_stop_no_other(self, capsys: pytest.CaptureFixture[str]) -> None:
+        half = photograph()[:-100]
+        broken = store_unclean(photograph(), "broken.jpg")
+        with broken.file.storage.open(broken.file.name, "wb") as file:
+            file.write(half)
+        gone = store_unclean(photograph(), "gone.jpg")
+        gone.file.storage.delete(gone.file.name)
+        image = store_unclean(photograph(), "c.jpg")
+        with pytest.raises(CommandError, match="2 pictures can’t be read"):
+            call_command("strip_picture_metadata")
+        err = capsys.readouterr().err
+        assert "broken.jpg" in err
+        assert "gone.jpg" in err
+        image.refresh_from_db()
+        assert not any(secret in stored(image.file) for secret in SECRETS)
+        assert stored(broken.file) == half
