@@ -14,8 +14,8 @@ from django.db.migrations import AddIndex
 from django.db.migrations.executor import MigrationExecutor
 
 from ecommerce.enums import ReviewCause
-from ecommerce.models import Order, PaymentAttempt
-from tests.factories import NOON, make_user
+from ecommerce.models import DiscountCode, DiscountPerson, Order, PaymentAttempt
+from tests.factories import NOON, make_code, make_discount, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -102,3 +102,19 @@ def test_a_permission_that_has_both_names_is_one_again() -> None:
     assert {each.codename for each in Permission.objects.filter(codename__startswith="fulfil")} == {"fulfill_order"}
     assert [each.permissions.get().codename for each in groups] == ["fulfill_order", "fulfill_order"]
     assert person.user_permissions.get().codename == "fulfill_order"
+
+
+def test_addresses_of_codes_and_people_are_written_in_letters() -> None:
+    discount, other = make_discount(), make_discount()
+    for each in (discount, other):
+        DiscountPerson.objects.create(discount=each, email="a@xn--mller-kva.example", added_at=NOON)
+    DiscountPerson.objects.create(discount=other, email="a@müller.example", added_at=NOON)
+    codes = [make_code(assigned_email=f"{name}@xn--mller-kva.example") for name in "ab"]
+    plain = make_code(assigned_email="c@plain.example")
+    broken = make_code(assigned_email="c@xn--\u00e4.example")
+    import_module("ecommerce.migrations.0027_domains_in_letters").decode_domains(apps, None)
+    assert list(discount.people.values_list("email", flat=True)) == ["a@müller.example"]
+    # Both spellings were listed: nothing is lost, and nothing twice.
+    assert set(other.people.values_list("email", flat=True)) == {"a@xn--mller-kva.example", "a@müller.example"}
+    found = [DiscountCode.objects.get(pk=code.pk).assigned_email for code in (*codes, plain, broken)]
+    assert found == ["a@müller.example", "b@müller.example", "c@plain.example", "c@xn--\u00e4.example"]
