@@ -17,6 +17,7 @@ from mitxonline.settings.parts.mail import *
 from mitxonline.settings.parts.openedx import *
 from mitxonline.settings.parts.payments import *
 from mitxonline.settings.parts.plugins import *
+from mitxonline.settings.parts.processes import *
 from mitxonline.settings.parts.remote import *
 from mitxonline.settings.parts.security import *
 from mitxonline.settings.parts.site import *

@@ -32,7 +32,19 @@ def test_each_variable_starts_the_site_or_is_refused_in_a_sentence(settings: str
     assert wrong == {}
 
 
-@pytest.mark.parametrize("name", ["WEB_THREADS", "SECURE_SSL_REDIRECT", "TIME_ZONE", "STRIPE_SECRET_KEY"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "WEB_WORKERS",
+        "WEB_THREADS",
+        "WORKER_CONCURRENCY",
+        "REMOTE_CONCURRENCY",
+        "PORT",
+        "SECURE_SSL_REDIRECT",
+        "TIME_ZONE",
+        "STRIPE_SECRET_KEY",
+    ],
+)
 def test_nonsense_is_refused_without_showing_it(name: str) -> None:
     answer = load("production", name, "nonsense")
     assert name in answer

@@ -1,6 +1,6 @@
 """How long calls to other systems may take, and when they are paused. Times are in seconds."""
 
-from mitxonline.settings.env import positive
+from mitxonline.settings.parts.processes import WEB_THREADS
 
 # The queue of tasks and receivers that call other systems (parts/tasks.py).
 REMOTE_QUEUE = "tessera-remote"
@@ -13,9 +13,8 @@ REMOTE_CALL_SECONDS = 20.0
 REMOTE_SWEEP_SECONDS = 60.0
 
 # How many threads of a process may wait for one account, and for all accounts, so that some stay free for other pages.
-_THREADS = positive("WEB_THREADS", 4, least=1)
-REMOTE_PAGE_TURNS = max(1, _THREADS // 2)
-REMOTE_PAGE_TURNS_IN_ALL = max(1, _THREADS - 1)
+REMOTE_PAGE_TURNS = max(1, WEB_THREADS // 2)
+REMOTE_PAGE_TURNS_IN_ALL = max(1, WEB_THREADS - 1)
 # How long a page that needs the answer waits for its turn.
 REMOTE_PAGE_QUEUE_SECONDS = 1.0
 
