@@ -115,10 +115,10 @@ class OrderRefundForm(ReasonForm):
         "scope",
         "lines",
         "amount",
+        "leaves_program_cheaper",
         "reason",
         "enrollment_after",
         "frees_codes",
-        "leaves_program_cheaper",
         "reference",
     )
 
