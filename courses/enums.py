@@ -54,3 +54,11 @@ class RunLmsState(models.TextChoices):
     COPYING = "copying", _("Being copied")
     THERE = "there", _("There")
     REFUSED = "refused", _("Refused")
+
+
+class DifferenceKind(models.TextChoices):
+    """How an enrollment differs between here and the course site."""
+
+    MISSING = "missing", _("Not in the course site")
+    EXTRA = "extra", _("Only in the course site")
+    MODE = "mode", _("In another mode there")

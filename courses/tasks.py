@@ -6,9 +6,11 @@ import logging
 
 from celery import shared_task
 
+from courses.gateways.openedx.client import OpenEdxClient
 from courses.gateways.openedx.studio import Studio, is_studio_configured
 from courses.selectors.course_address import is_course_site_connected
 from courses.services import course_site
+from courses.services.comparison import compare_enrollments as compare
 from courses.services.run_sync import RunOutcome, sync_runs
 from courses.services.site_runs import ask_for_lost, start_waiting
 from mitxonline.kernel import clock
@@ -40,3 +42,14 @@ def sweep_enrollments() -> None:
     """Send enrollments that wait for their learner, and those from before a course site was connected."""
     if is_course_site_connected():
         course_site.sweep_enrollments(now=clock.now())
+@shared_task(ignore_result=True, soft_time_limit=3300, time_limit=3360)
+def compare_enrollments() -> None:
+    """Compare who is enrolled with the course site. The differences are listed in the admin."""
+    if not is_course_site_connected():
+        return
+    compared = compare(client=OpenEdxClient.from_settings(), now=clock.now())
+    facts = {"runs": compared.runs, "enrollments": compared.enrollments, "differences": compared.differences}
+    if compared.differences or compared.refused:
+        logger.warning("enrollments differ from the course site", extra={**facts, "refused": len(compared.refused)})
+    else:
+        logger.info("enrollments compared with the course site", extra=facts)

@@ -1,5 +1,6 @@
 """Courses, runs, programs and enrollments."""
 
+from courses.models.comparison import EnrollmentComparison, EnrollmentDifference
 from courses.models.course import Course, CourseQuerySet, Department, Topic
 from courses.models.enrollment import Enrollment, EnrollmentGrant, EnrollmentQuerySet
 from courses.models.program import Program, ProgramRequirement
@@ -14,6 +15,8 @@ __all__ = [
     "CourseStaff",
     "Department",
     "Enrollment",
+    "EnrollmentComparison",
+    "EnrollmentDifference",
     "EnrollmentGrant",
     "EnrollmentQuerySet",
     "Program",

@@ -92,6 +92,12 @@ def send_again(*, ids: Iterable[int], by_id: int | None, now: datetime) -> int:
         return _ask([row.pk for row in rows], now=now)
 
 
+def ask_about(ids: Iterable[int], *, now: datetime) -> int:
+    """Send these enrollments once more, whatever the course site has said of them; return how many there were."""
+    with transaction.atomic():
+        return _ask(list(Enrollment.objects.locked().filter(pk__in=ids).values_list("pk", flat=True)), now=now)
+
+
 def force_enrollment(*, enrollment_id: int, by_id: int | None, reason: str, now: datetime) -> None:
     """Have the course site take a learner although the run is closed there, and send the enrollment again.
 

@@ -1,4 +1,4 @@
 """Enrollments in the Wagtail admin. Courses and runs are edited in the pages of `cms`."""
 
 # Wagtail imports this package; importing the modules registers their hooks.
-from courses.wagtail_hooks import enrollments, log_actions, needs, several  # noqa: F401
+from courses.wagtail_hooks import differences, enrollments, log_actions, needs, several, site_runs  # noqa: F401

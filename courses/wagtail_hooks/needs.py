@@ -11,7 +11,9 @@ from courses.enums import EnrollmentLmsState
 from courses.gateways.openedx.client import Server
 from courses.models import Enrollment
 from courses.selectors.course_address import is_course_site_connected
+from courses.wagtail_hooks.differences import count_differences, describe_last_comparison
 from courses.wagtail_hooks.enrollments import NAMESPACE, VIEW_ENROLLMENT
+from courses.wagtail_hooks.site_runs import count_open_runs
 from mitxonline.kernel.breaker import find_open_breakers
 from mitxonline.staff.needs import NEEDS, Need, NeedsSection, SectionFact
 
@@ -25,7 +27,9 @@ def add_enrollment_needs(request: HttpRequest) -> NeedsSection | None:
     refused = Need(
         _("Enrollments refused by the course site"), Enrollment.objects.refused(), f"{url}?lms_state={state}", "bad"
     )
-    return NeedsSection("enrollments", _("Enrollments"), (refused,), facts=_describe_course_site())
+    needs = (refused, count_differences(), *count_open_runs())
+    facts = (*_describe_course_site(), *describe_last_comparison())
+    return NeedsSection("enrollments", _("Enrollments"), needs, facts=facts)
 
 
 def _describe_course_site() -> tuple[SectionFact, ...]:

@@ -43,4 +43,9 @@ OPENEDX_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "compare-enrollments": {
+        "task": "courses.tasks.compare_enrollments",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
 }

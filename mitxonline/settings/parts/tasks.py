@@ -56,6 +56,7 @@ CELERY_TASK_ROUTES = {
         "ecommerce.tasks.ask_about_payments",
         "ecommerce.tasks.follow_refunds",
         "b2b.tasks.sync_keycloak_orgs",
+        "courses.tasks.compare_enrollments",
         "courses.tasks.sync_courseruns",
     )
 }
