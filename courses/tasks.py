@@ -42,6 +42,8 @@ def sweep_enrollments() -> None:
     """Send enrollments that wait for their learner, and those from before a course site was connected."""
     if is_course_site_connected():
         course_site.sweep_enrollments(now=clock.now())
+
+
 @shared_task(ignore_result=True, soft_time_limit=3300, time_limit=3360)
 def compare_enrollments() -> None:
     """Compare who is enrolled with the course site. The differences are listed in the admin."""

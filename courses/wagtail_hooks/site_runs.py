@@ -118,9 +118,7 @@ def count_open_runs() -> tuple[Need, ...]:
     refused, waiting = RunLmsState.REFUSED, RunLmsState.WAITING_FOR_SOURCE
     return (
         Need(gettext_lazy("Runs refused by the course site"), refused_runs(), f"{url}?lms_state={refused}", "bad"),
-        Need(
-            gettext_lazy("Runs that wait for a source run"), runs_waiting_for_source(), f"{url}?lms_state={waiting}"
-        ),
+        Need(gettext_lazy("Runs that wait for a source run"), runs_waiting_for_source(), f"{url}?lms_state={waiting}"),
     )
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from courses.enums import DifferenceKind
 from courses.gateways.openedx.client import OpenEdxClient
 from courses.models import CourseRun, EnrollmentDifference
-from courses.services.comparison import Compared, compare_enrollments, repair, runs_to_compare
+from courses.services.comparison import Compared, compare_enrollments, repair
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import Column, OperatorCommand, add_format_option, write_rows
 
@@ -40,9 +40,8 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = clock.now()
         runs = _find_runs(options["course"]) if options["course"] else None
-        chosen = [run.pk for run in runs] if runs is not None else list(runs_to_compare(now).values_list("pk", flat=True))
         compared = compare_enrollments(client=OpenEdxClient.from_settings(), now=now, runs=runs)
-        found = EnrollmentDifference.objects.filter(run__in=chosen, found_at=now)
+        found = EnrollmentDifference.objects.filter(found_at=now)
         style = options["format"]
         listed = found.select_related("run", "user").order_by("run__courseware_id", "kind", "pk")
         write_rows(

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('courses', '0009_enrollments_at_the_course_site'),
+        ('courses', '0010_enrollments_at_the_course_site'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
