@@ -20,6 +20,7 @@ from wagtail.permission_policies import ModelPermissionPolicy
 
 from courses.enums import DifferenceKind
 from courses.models import Enrollment, EnrollmentComparison, EnrollmentDifference
+from courses.selectors.course_address import is_course_site_connected
 from courses.services.comparison import repair
 from mitxonline.kernel import clock
 from mitxonline.staff.lists import StaffIndexView, StateColumn, TemplateColumn
@@ -117,7 +118,7 @@ def count_differences() -> Need:
 
 
 def describe_last_comparison() -> tuple[SectionFact, ...]:
-    last = EnrollmentComparison.objects.first()
+    last = EnrollmentComparison.objects.first() if is_course_site_connected() else None
     if last is None:
         return ()
     when = date_format(localtime(last.started_at), "SHORT_DATETIME_FORMAT")
