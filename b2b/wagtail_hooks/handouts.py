@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import django_filters
 from django import forms
@@ -16,13 +17,14 @@ from wagtail.admin import messages
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.ui.tables import Column, DateColumn
 
-from b2b.enums import MailState
+from b2b.enums import CodeState, MailState
 from b2b.errors.handouts import NoSeatToGive
 from b2b.models import HandOut
 from b2b.selectors.codes import CodeLine, RunOfContract, code_line, runs_of
 from b2b.selectors.contracts import invitations_of
 from b2b.selectors.handouts import count_open_invitations
 from b2b.services.handouts.assign import (
+    HandOutPlan,
     HandOutRequest,
     Recipient,
     assign_code,
@@ -32,7 +34,7 @@ from b2b.services.handouts.assign import (
     replace_shared_code,
 )
 from b2b.services.handouts.revoke import cancel_invitation, revoke_code
-from b2b.wagtail_hooks.base import TONES, ContractFormView, ContractListView, ContractPageView
+from b2b.wagtail_hooks.base import TONES, ContractFormView, ContractListView, ContractPageView, contract_url
 from b2b.wagtail_hooks.codes import name_run
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
@@ -214,7 +216,7 @@ class HandOutView(ContractFormView):
                     done.people_count,
                 )
                 messages.success(self.request, sentence % {"n": done.people_count})
-                return redirect(self.tab_url)
+                return redirect(self._url_of_those(done, run=form.cleaned_data["run"]))
         plan = plan_hand_out(wanted, now=now)
         refusal_message = refusal_for_staff(plan.refusal) if plan.refusal is not None else ""
         heading = form.heading
@@ -222,6 +224,14 @@ class HandOutView(ContractFormView):
             form = HandOutForm({"run": form.cleaned_data["run"], "people": form.text}, runs=runs_of(self.contract.pk))
         context = self.get_context_data(form=form, plan=plan, refusal=refusal_message, heading=heading)
         return self.render_to_response(context)
+
+    def _url_of_those(self, done: HandOutPlan, *, run: str) -> str:
+        """Return the list narrowed to what was sent: among thousands of codes no one would find it."""
+        if done.is_shared:
+            return contract_url("invitations", self.contract.pk)
+        narrowed = {"run": run, "state": CodeState.ASSIGNED.value}
+        receiving = [row.email for row in done.rows if row.is_receiving_code]
+        return f"{self.tab_url}?{urlencode(narrowed | ({'q': receiving[0]} if len(receiving) == 1 else {}))}"
 
 
 # --- Invitations -----------------------------------------------------------------------------------------------------

@@ -597,6 +597,24 @@ class TestHandingOut:
         }
         assert mail.outbox == []  # the worker sends
 
+    def test_after_sending_the_list_shows_what_was_sent(self, manager: Client, page: ContractPage) -> None:
+        run = ContractRun.objects.get(contract=page)
+        for people in (["ada@example.com"], ["grace@example.com", "bo@example.com"]):
+            asked = {"run": run.pk, "people": "\n".join(people)}
+            sent = asked | {"seen": seen(manager.post(url("hand_out", page), asked))}
+            lines = manager.post(url("hand_out", page), sent, follow=True)
+            shown = words(lines)
+            assert all(email in shown for email in people)
+            assert "Not assigned 2" not in shown
+            assert len(lines.context["object_list"]) == (1 if len(people) == 1 else 3)
+
+    def test_a_list_that_is_refused_promises_no_one_a_code(self, manager: Client, page: ContractPage) -> None:
+        run = ContractRun.objects.get(contract=page)
+        people = "\n".join(f"p{number}@example.com" for number in range(5)) + "\nnonsense"
+        shown = words(manager.post(url("hand_out", page), {"run": run.pk, "people": people}))
+        assert "5 seats are needed, but 4 are free" in shown
+        assert "Gets a code" not in shown
+
     def test_another_list_than_the_one_seen_sends_nothing(self, manager: Client, page: ContractPage) -> None:
         run = ContractRun.objects.get(contract=page)
         old = seen(manager.post(url("hand_out", page), {"run": run.pk, "people": "ada@example.com"}))

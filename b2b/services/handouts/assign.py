@@ -158,6 +158,11 @@ class HandOutPlan:
         return sum(row.is_receiving_code for row in self.rows)
 
     @property
+    def told_rows(self) -> tuple[RecipientRow, ...]:
+        """The lines to tell: of a list that is refused, no one gets a code."""
+        return self.rows if self.refusal is None else tuple(row for row in self.rows if not row.is_receiving_code)
+
+    @property
     def fingerprint(self) -> str:
         """Changes with who gets a code and who doesn't, but not with seats that others take meanwhile."""
         people = [(row.email, row.name, row.outcome.value) for row in self.rows]
