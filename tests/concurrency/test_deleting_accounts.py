@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 
 from b2b.enums import MembershipSource
 from b2b.models import ContractMembership, OrganizationMembership
@@ -16,7 +17,7 @@ from b2b.services.seats.redemption import redeem_enrollment_code
 from courses.models import Enrollment
 from ecommerce.enums import OrderState
 from ecommerce.errors.checkout import BasketEmpty
-from ecommerce.models import Order
+from ecommerce.models import DiscountCode, Order
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products
 from ecommerce.services.checkout import checkout
@@ -200,3 +201,20 @@ def test_without_looking_again_the_seat_would_stay(
     deleting(learner)()
     assert is_closed(learner)
     assert ContractMembership.objects.exists()  # if this fails, the test above proves nothing
+
+
+def test_it_locks_the_account_carts_orders_contracts_and_codes_in_this_order() -> None:
+    learner = make_buyer(price="0")
+    buying(learner)()
+    add_products(owner=BasketOwner(user_id=learner.pk), product_ids=[make_product().pk], now=NOON)
+    for _each in range(2):
+        [code, *_rest] = codes_of(make_contract_run(make_contract(seats=3), codes=3))
+        DiscountCode.objects.filter(pk=code.pk).update(assigned_email=learner.email)
+        redeem_enrollment_code(text=code.text, user_id=learner.pk, now=NOON)
+    with CaptureQueriesContext(connection) as queries:
+        deleting(learner)()
+    locks = [each["sql"] for each in queries if "FOR NO KEY UPDATE" in each["sql"]]
+    tables = ("users_user", "ecommerce_basket", "ecommerce_order", "b2b_contractterms", "ecommerce_discountcode")
+    firsts = [next(place for place, sql in enumerate(locks) if f'FROM "{table}"' in sql) for table in tables]
+    assert firsts == sorted(firsts)
+    assert is_closed(learner)

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
 from django.db.models import Model
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from social_django.models import UserSocialAuth
 from wagtail.models import APIToken, ModelLogEntry
 from wagtail.users.models import UserProfile
@@ -461,3 +462,19 @@ def test_staff_cannot_bring_a_deleted_account_back(admin_client: Client) -> None
     assert (ada.is_active, ada.name) == (False, "")
     with pytest.raises(IntegrityError, match="user_deleted_stays_so"):
         User.objects.filter(pk=ada.pk).update(is_active=True)
+
+
+def test_the_plan_takes_the_same_queries_however_much_there_is() -> None:
+    ada = make_person()
+    client, numbers = client_of(ada), []
+    give_everything(ada)
+    client.get(ADDRESS)  # loads what Wagtail and Django remember
+    for _size in range(2):
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(ADDRESS).status_code == HTTPStatus.OK
+        numbers.append(len(queries))
+        for _more in range(3):
+            make_paid_order(make_product(make_run()), make_product(make_run()), buyer=ada)
+            contract = make_contract(seats=3)
+            add_member(contract_id=contract.pk, user_id=ada.pk, source=MembershipSource.STAFF, now=clock.now())
+    assert numbers[0] == numbers[1]
