@@ -9,6 +9,7 @@ class CoordinatorConfig(AppConfig):
     # Sentences of constraints (mitxonline.kernel.constraints), by their name or their model’s.
     constraint_sentences = {
         "delivery": _("The delivery’s state doesn’t fit its times, so nothing was saved."),
+        "deliveryattempt": _("The attempt doesn’t fit its delivery, so nothing was saved."),
     }
 
     def ready(self) -> None:
