@@ -5,9 +5,10 @@ import sys
 from typing import Any
 
 from celery import Celery, Task, shared_task
-from celery.signals import worker_init
+from celery.signals import task_postrun, task_prerun, worker_init
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
+from django.db import close_old_connections
 
 from mitxonline.kernel.trace import open_trace
 from mitxonline.startup import refuse_wrong_routes
@@ -36,6 +37,19 @@ def _refuse_wrong_routes(**_kwargs: Any) -> None:
         refuse_wrong_routes()
     except ImproperlyConfigured as error:
         sys.exit(str(error))  # Celery would log any other exception, and start.
+
+
+def keep_good_connections(sender: Any = None, **_kwargs: Any) -> None:
+    """Close database connections that are broken or older than `CONN_MAX_AGE`, as Django does around a request.
+
+    Celery would open one for each task (`CELERY_DB_REUSE_MAX`).
+    """
+    if not sender.request.is_eager:
+        close_old_connections()
+
+
+task_prerun.connect(keep_good_connections, dispatch_uid="good connections before a task")
+task_postrun.connect(keep_good_connections, dispatch_uid="good connections after a task")
 
 
 @shared_task

@@ -8,5 +8,6 @@ pytest_plugins = [
     "tests.support.keycloak",
     "tests.support.stripe",
     "tests.support.silence",
+    "tests.support.brokers",
     "tests.openedx.fixtures",
 ]

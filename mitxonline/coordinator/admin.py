@@ -67,7 +67,8 @@ class AgeFilter(admin.SimpleListFilter):
         return list(Age.choices)
 
     def queryset(self, request: HttpRequest, found: QuerySet[Delivery]) -> QuerySet[Delivery]:
-        return found.filter(Age(self.value()).published(clock.now())) if self.value() in Age.values else found
+        value = self.value() or ""
+        return found.filter(Age(value).published(clock.now())) if value in Age.values else found
 
 
 class OverdueFilter(admin.SimpleListFilter):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -79,10 +80,10 @@ def of_event(event_type: str) -> Q:
     return Q(event_type=event_type, handler__in=sorted(receivers | _unrouted_receivers()))
 
 
-def dead_by_receiver() -> QuerySet[Delivery, dict[str, object]]:
-    """Count the dead deliveries of each receiver."""
+def dead_by_receiver() -> list[Any]:
+    """Return each receiver with dead deliveries (`handler`) and how many there are (`count`)."""
     dead = Delivery.objects.filter(state=DeliveryState.DEAD)
-    return dead.values("handler").annotate(count=Count("pk")).order_by("handler")
+    return [*dead.values("handler").annotate(count=Count("pk")).order_by("handler")]
 
 
 def _routed_receivers() -> set[str]:

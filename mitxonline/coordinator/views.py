@@ -88,7 +88,7 @@ class DeliveryPageMixin(StaffPageMixin):
         return bool(self.request.user.has_perm(CHANGE))
 
 
-class DeliveryFilters(WagtailFilterSet):
+class DeliveryFilters(WagtailFilterSet):  # type: ignore[misc]  # Wagtail has no types
     state = django_filters.ChoiceFilter(
         label=gettext_lazy("State"),
         choices=[*DeliveryState.choices, (DUE, gettext_lazy("Due now"))],
@@ -184,7 +184,7 @@ class DeliveryIndex(DeliveryPageMixin, StaffIndexView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         if not self.results_only and self.may_change:
-            context["dead_receivers"] = list(dead_by_receiver())
+            context["dead_receivers"] = dead_by_receiver()
         return context
 
 

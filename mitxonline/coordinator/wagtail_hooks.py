@@ -35,12 +35,12 @@ def add_operators_needs(request: HttpRequest) -> NeedsSection | None:
     return find_operators_needs(request.user, lists_in_wagtail(has_tasks=is_staff))
 
 
-class DeliveryMenuItem(MenuItem):
+class DeliveryMenuItem(MenuItem):  # type: ignore[misc]  # Wagtail has no types
     def is_shown(self, request: HttpRequest) -> bool:
         return request.user.has_perm("coordinator.view_delivery") or request.user.has_perm(views.CHANGE)
 
 
-class DeliveryViewSet(ViewSet):  # type: ignore[misc]  # Wagtail has no types
+class DeliveryViewSet(ViewSet):  # type: ignore[misc]
     name = views.DELIVERIES
     url_prefix = "deliveries"
     icon = "redirect"
@@ -69,7 +69,7 @@ def register_deliveries() -> DeliveryViewSet:
     return DeliveryViewSet()
 
 
-@hooks.register("register_bulk_action")  # type: ignore[untyped-decorator]
+@hooks.register("register_bulk_action")
 class ReplaySelected(BulkAction):  # type: ignore[misc]
     """Replay those that were selected. Those that can't be are named, with the reason."""
 

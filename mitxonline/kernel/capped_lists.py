@@ -34,7 +34,7 @@ class CappedPaginator(_CappedCount, Paginator):  # type: ignore[type-arg]  # Dja
     """Counts up to `COUNTED` rows and shows no more: for the Django admin."""
 
 
-class CappedWagtailPaginator(_CappedCount, WagtailPaginator):
+class CappedWagtailPaginator(_CappedCount, WagtailPaginator):  # type: ignore[misc]  # Wagtail has no types
     """The same for Wagtail's lists."""
 
     @cached_property

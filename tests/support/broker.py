@@ -40,17 +40,19 @@ def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
 class Worker:
     """A Celery worker in its own process group, with this test's queues and database."""
 
-    def __init__(self, log: Path, queue: str = "") -> None:
+    def __init__(self, log: Path, queue: str = "", **variables: str) -> None:
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "celery", "-A", "mitxonline", "worker", "--concurrency", "1"),
+                    # A name of its own: RabbitMQ gives the queue of a worker's name to one connection.
+                    *("--hostname", f"{log.stem}-{uuid4().hex[:8]}@%h"),
                     *("--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"),
                     *(("--queues", queue) if queue else ()),
                 ],
                 cwd=ROOT,
-                env=_environment(),
+                env=child_environment() | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -124,7 +126,8 @@ def use_broker(url: str, options: dict[str, Any] | None = None) -> Iterator[None
         broker_pause.end()
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
+    """Return the variables of a process with this test's database and broker."""
     known = connection.settings_dict
     parts = urlsplit(os.environ["DATABASE_URL"])
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}

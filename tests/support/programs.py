@@ -31,6 +31,9 @@ PROGRAMS = {
     ),
     "java": Program(names=("java",), install="apt-get install default-jre-headless"),
     "mvn": Program(names=("mvn",), install="apt-get install maven"),
+    "rabbitmq-server": Program(
+        names=("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server"), install="apt-get install rabbitmq-server"
+    ),
     "pgbouncer": Program(names=("pgbouncer", "/usr/sbin/pgbouncer"), install="apt-get install pgbouncer"),
     "go": Program(names=("go", "/usr/local/go/bin/go"), install="apt-get install golang-go"),
 }

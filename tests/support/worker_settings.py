@@ -3,14 +3,16 @@
 import os
 
 from mitxonline.settings import test
+from tests.support.hurry import HURRY
 
 globals().update({name: getattr(test, name) for name in dir(test) if name.isupper()})
 
 CELERY_BROKER_URL = os.environ["TEST_BROKER_URL"]
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "global_keyprefix": os.environ["TEST_BROKER_PREFIX"],
-    "visibility_timeout": 3600,
-}
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"global_keyprefix": os.environ.get("TEST_BROKER_PREFIX", ""), "visibility_timeout": 3600}
+    if CELERY_BROKER_URL.startswith("redis")
+    else {}
+)
 if "TEST_MAILBOX" in os.environ:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = os.environ["TEST_MAILBOX"]
@@ -22,5 +24,10 @@ if "TEST_STRIPE_API_BASE" in os.environ:
     REMOTE_CALL_SECONDS = REMOTE_SWEEP_SECONDS = 600.0
 if "TEST_METRICS_KEY" in os.environ:
     METRICS_KEY = os.environ["TEST_METRICS_KEY"]
+if "TEST_CONN_MAX_AGE" in os.environ:
+    DATABASES["default"]["CONN_MAX_AGE"] = int(os.environ["TEST_CONN_MAX_AGE"])  # type: ignore[name-defined]  # noqa: F821
+if "TEST_HURRY" in os.environ:
+    globals().update(HURRY)
+    CELERY_BEAT_SCHEDULE = {"sweep": {"task": "mitxonline.coordinator.tasks.sweep_deliveries", "schedule": 1.0}}
 # The routes of the test that starts it; those of the coordinator's own tests unless it says.
 EVENT_ROUTES = os.environ.get("TEST_EVENT_ROUTES", "tests.coordinator.world.ROUTES")

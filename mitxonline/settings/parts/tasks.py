@@ -44,6 +44,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
+# Celery closes database connections after so many tasks. Which are kept until then, `mitxonline.celery` decides.
+CELERY_DB_REUSE_MAX = 1000
 # Calls to gateways, Keycloak and course sites have a queue and workers of their own, so that e-mail and what follows a
 # payment never wait behind them. A worker started without --queues reads both.
 CELERY_TASK_DEFAULT_QUEUE = "tessera"
