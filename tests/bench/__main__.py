@@ -16,6 +16,7 @@ SUBJECTS = (
     "tests.bench.search",
     "tests.bench.checkout",
     "tests.bench.hanging",
+    "tests.bench.deliveries",
 )
 
 
