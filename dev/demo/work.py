@@ -10,7 +10,7 @@ from wagtail.models import Page, Workflow
 from b2b.models import ContractPage
 from cms.models import ContentPage, HomePage
 from dev.demo.people import EDITOR
-from mitxonline.coordinator.models import Delivery, DeliveryState
+from mitxonline.coordinator.models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState
 from mitxonline.users.models import User
 
 DRAFT, APPROVAL, SCHEDULED = "winter-term", "teaching-with-us", "summer-school"
@@ -36,7 +36,7 @@ def ensure_work_in_progress(people: Mapping[str, User], *, now: datetime) -> Non
     scheduled = _make_draft(home, SCHEDULED, "Summer school", editor)
     scheduled.go_live_at = now + timedelta(days=14)
     scheduled.save_revision(user=editor).publish(user=editor)
-    Delivery.objects.create(
+    dead = Delivery.objects.create(
         event_type="ecommerce.events.ReceiptWanted",
         payload={"order_id": 0, "by_id": None},
         handler="ecommerce.receivers.email_receipt_again",
@@ -46,6 +46,19 @@ def ensure_work_in_progress(people: Mapping[str, User], *, now: datetime) -> Non
         created_at=now - timedelta(days=1),
         finished_at=now - timedelta(hours=2),
     )
+    # The last two of its attempts, an hour apart.
+    for number, hours in ((29, 3), (30, 2)):
+        ended = now - timedelta(hours=hours)
+        DeliveryAttempt.objects.create(
+            delivery=dead,
+            number=number,
+            started_at=ended - timedelta(seconds=1),
+            ended_at=ended,
+            process="worker-1:17",
+            outcome=AttemptOutcome.FAILED,
+            result=f"{dead.last_error}: [Errno 111] Connection refused",
+            next_attempt_at=None if number == dead.attempts else ended + timedelta(hours=1),
+        )
 
 
 def _make_draft(home: Page, slug: str, title: str, owner: User) -> ContentPage:

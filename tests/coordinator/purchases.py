@@ -29,7 +29,7 @@ else:
         shelf: int
 
 
-def tell_course_site(event: OrderFulfilled) -> str:
+def count_call(event: OrderFulfilled) -> str:
     """Enroll the buyer there: each call counts, and the second has no effect. Wait while the test holds the gate."""
     leave_trace("call", event.order_id)
     _account, is_new = Group.objects.get_or_create(name=f"enrolled by order {event.order_id}")
@@ -51,7 +51,7 @@ ROUTES = {
     OrderFulfilled: Route(
         within=_fulfilled.within,
         after_commit=_fulfilled.after_commit,
-        remote=(*_fulfilled.remote, tell_course_site),
+        remote=(*_fulfilled.remote, count_call),
     ),
     ShelfMoved: Route(after_commit=(note_move,) if IS_LAST_RELEASE else (note_move, draw_map)),
 }
