@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.coordinator.schedule import overdue_tasks
 from mitxonline.kernel import clock
+from mitxonline.kernel.breaker import find_open_breakers
 from mitxonline.staff.needs import Need, NeedsSection, SectionFact
 
 
@@ -51,9 +52,10 @@ def find_operators_needs(user: Any, lists: DeliveryLists) -> NeedsSection | None
         needs.append(Need(_("Sweeps that didn’t run"), overdue_tasks(now=now), lists.tasks, "bad"))
     oldest = Delivery.objects.due(now=now).order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
     age = timesince(oldest, now, depth=1) if oldest is not None else "0"
-    return NeedsSection(
-        "operations", _("Operations"), tuple(needs), facts=(SectionFact(_("Age of the queue"), age, lists.due),)
-    )
+    facts = [SectionFact(_("Age of the queue"), age, lists.due)]
+    if silent := find_open_breakers():
+        facts.append(SectionFact(_("Not answering"), ", ".join(silent), tone="bad"))
+    return NeedsSection("operations", _("Operations"), tuple(needs), facts=tuple(facts))
 
 
 def _tasks() -> str:

@@ -347,7 +347,7 @@ def test_checkout_of_a_contracts_course_keeps_its_budget(
     owner = BasketOwner(user_id=learner.pk)
     add_products(owner=owner, product_ids=[run.product_id or 0], now=NOON)
     apply_code(owner=owner, text=codes_of(run)[0].text, user_id=learner.pk, now=NOON)
-    with django_assert_num_queries(34):
+    with django_assert_num_queries(35):
         check_out(learner)
     assert len(stripe_api.calls) == 1
 

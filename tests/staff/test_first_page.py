@@ -20,6 +20,7 @@ from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
 from cms.models import CoursePage
 from mitxonline.coordinator.models import Delivery, DeliveryState, ScheduledTask
 from mitxonline.kernel import clock
+from mitxonline.kernel.breaker import permit
 from tests.b2b.admin_people import make_staff, sign_in_as
 from tests.b2b.worlds import ensure_organization_page, make_learner, make_source_course, publish_contract, take_seat
 from tests.ecommerce.desk import make_dispute, make_second_payment
@@ -224,3 +225,15 @@ def test_every_entry_of_the_menu_leads_somewhere(who: str) -> None:
         # Wagtail sends those without rights to the first page, with a message.
         assert answer.request["PATH_INFO"] != "/cms/", url
         assert "do not have permission" not in answer.content.decode(), url
+
+
+def test_an_operator_sees_who_isnt_answering() -> None:
+    client = sign_in_as("superuser")
+    assert "Not answering" not in client.get("/cms/").content.decode()
+    for name in ("openedx-lms", "stripe"):
+        for _ in range(3):
+            asked = permit(name, "worker", seconds=1)
+            assert asked is not None
+            asked.record_silence()
+    page = client.get("/cms/").content.decode()
+    assert "openedx-lms, stripe" in page
