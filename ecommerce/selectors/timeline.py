@@ -27,6 +27,7 @@ from ecommerce.enums import (
 )
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import (
+    Basket,
     BasketCode,
     CodeUse,
     Discount,
@@ -108,6 +109,7 @@ class ShopSource(Source):
     def tell(self, scope: Scope) -> Iterator[Entry]:
         if scope.is_about(SubjectKind.PERSON):
             uses = scope.read(_uses().filter(user=scope.subject.pk), "uses")
+            yield from _tell_baskets(scope)
             orders = Order.objects.filter(purchaser=scope.subject.pk)
         elif scope.is_about(SubjectKind.CODE):
             uses = scope.read(_uses().filter(code=scope.subject.pk), "uses")
@@ -190,6 +192,17 @@ def _order_link(scope: Scope, order: Order | None) -> tuple[Link, ...]:
     if order is None or scope.is_about(SubjectKind.ORDER) or not scope.viewer.may(SEE_ORDERS):
         return ()
     return (scope.link(_("Order %(number)s") % {"number": order.number}, SubjectKind.ORDER, order.pk),)
+
+
+def _tell_baskets(scope: Scope) -> Iterator[Entry]:
+    """Tell of carts that are still there. Those that were checked out are told with their orders."""
+    codes = nest_rows(BasketCode.objects.filter(basket=OuterRef("pk")), at="applied_at", text="code__text")
+    for basket in scope.read(Basket.objects.filter(user=scope.subject.pk).annotate(code_rows=codes), "carts"):
+        yield Entry(at=basket.opened_at, kind=EntryKind.ORDER, sentence=_("A cart was opened that is still there."))
+        for row in basket.code_rows:
+            words = {"code": shorten_code(row["text"])}
+            sentence = _("The code %(code)s was applied to the cart.") % words
+            yield Entry(at=datetime.fromisoformat(row["at"]), kind=EntryKind.CODE, sentence=sentence)
 
 
 def _tell_basket_code(row: BasketCode, scope: Scope) -> Entry:

@@ -238,6 +238,29 @@ def test_the_text_for_a_ticket_is_what_the_page_shows(desk: Client, order: Order
     assert "WELCOME20" not in text
 
 
+def test_a_person_tells_of_a_cart_that_is_still_there(order: Order, buyer: User) -> None:
+    owner, now = BasketOwner(user_id=buyer.pk), clock.now()
+    add_products(owner=owner, product_ids=[make_product(make_run()).pk], now=now)
+    code = make_code(make_discount(amount="15"), text="AGAIN-15")
+    apply_code(owner=owner, user_id=buyer.pk, text=code.text, now=now)
+    told = sentences(tell(SubjectKind.PERSON, buyer.pk))
+    assert "A cart was opened that is still there." in told
+    assert "The code AGAI… was applied to the cart." in told
+    assert f"Order {order.number} was placed." in told
+
+
+@pytest.mark.parametrize("size", [2, 29])
+def test_a_person_costs_the_same_for_any_number_of_orders(buyer: User, size: int) -> None:
+    for _each in range(size):
+        fill(make_paid_order(make_product(), buyer=buyer), 1)
+    client = Client()
+    client.force_login(make_user("admin@staff.example", is_staff=True, is_superuser=True))
+    address = timeline_url(SubjectKind.PERSON, buyer.pk)
+    client.get(address)
+    with queries(exactly=31):
+        client.get(address)
+
+
 def test_state_changes_keep_their_reasons(buyer: User) -> None:
     order = make_paid_order(make_product(), buyer=buyer, state=OrderState.PENDING)
     order.move(OrderState.CANCELED, at=NOON + timedelta(minutes=1), reason="not paid in time")
