@@ -257,7 +257,7 @@ def test_a_person_costs_the_same_for_any_number_of_orders(buyer: User, size: int
     client.force_login(make_user("admin@staff.example", is_staff=True, is_superuser=True))
     address = timeline_url(SubjectKind.PERSON, buyer.pk)
     client.get(address)
-    with queries(exactly=31):
+    with queries(exactly=29):
         client.get(address)
 
 
