@@ -230,5 +230,5 @@ def test_coming_back_keeps_its_budget(stripe_api: StripeServer, order: Order, bu
     stripe_api.pay(latest_attempt(order).session_id)
     buyers_client.get("/cart/")
     address = completed_url(order)
-    with queries(exactly=31):
+    with queries(exactly=32):
         buyers_client.get(address)
