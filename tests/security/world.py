@@ -23,6 +23,7 @@ from courses.services.enrollments import enroll
 from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import Order, PaymentAttempt, Refund, ShopSettings
 from ecommerce.services.refunds.ledger import mark_for_refund
+from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.users.models import User
 from tests.factories import (
     NOON,
@@ -114,6 +115,13 @@ def make_world() -> World:
     seat = add_member(contract_id=contract.pk, user_id=make_user().pk, now=NOON)
     asked = SeatRequest.objects.create(contract=contract, seats=5, asked_at=NOON, asked_by=people["manager"])
     enrollment = enroll(user_id=people["learner"].pk, run_id=make_run().pk, mode="audit", source="free", now=NOON)
+    dead = Delivery.objects.create(
+        event_type="ecommerce.events.OrderFulfilled",
+        payload={},
+        handler="ecommerce.receivers.email_receipt",
+        state=DeliveryState.DEAD,
+        finished_at=NOON,
+    )
     things = {
         "enrollment": str(enrollment.pk),
         "order": str(order.pk),
@@ -136,6 +144,7 @@ def make_world() -> World:
         "public_run": str(order.lines.get().product.course_run_id),
         "member": str(seat.user_id),
         "asked": str(asked.pk),
+        "dead": str(dead.pk),
     }
     return World(cookies=_signed_in(people), order=order, attempt=attempt, marked=marked, things=things)
 
