@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from celery import shared_task
 
+from mitxonline import event_routes
 from mitxonline.coordinator.events import Event
 from mitxonline.coordinator.routes import Route
 
@@ -20,4 +21,4 @@ def receive(event: Carried) -> None: ...
 def do_nothing(number: int) -> None: ...
 
 
-ROUTES = {Carried: Route(after_commit=(receive,))}
+ROUTES = {**event_routes.ROUTES, Carried: Route(after_commit=(receive,))}
