@@ -9,6 +9,6 @@ class KernelConfig(AppConfig):
 
     def ready(self) -> None:
         from mitxonline.kernel import checks  # noqa: F401 - registers the checks
-        from mitxonline.kernel.db import avoid_cursors_behind_a_pooler
+        from mitxonline.kernel.db import prepare_session
 
-        connection_created.connect(avoid_cursors_behind_a_pooler, dispatch_uid="poolers")
+        connection_created.connect(prepare_session, dispatch_uid="poolers")

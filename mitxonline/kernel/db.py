@@ -112,15 +112,18 @@ def lock_number(namespace: str, key: int | str) -> int:
     return int.from_bytes(digest, signed=True)
 
 
-def avoid_cursors_behind_a_pooler(*, connection: Any, **_kwargs: Any) -> None:
-    """Read long results without server-side cursors where a pooler gives each transaction another session.
+def prepare_session(*, connection: Any, **_kwargs: Any) -> None:
+    """Set up a new session; where a pooler gives each transaction another one, use nothing that belongs to a session.
 
-    A pooler hands out process ids of its own, so the session's real one tells it. Receives `connection_created`.
+    Compiling (PostgreSQL's JIT) costs our statements more than it saves. It can't be switched off by a parameter of
+    the connection, which poolers refuse. Receives `connection_created`.
     """
     session = connection.connection
-    (pid,) = session.execute("SELECT pg_backend_pid()").fetchone()
+    # A pooler hands out process ids of its own, so the session's real one tells it.
+    pid, _jit = session.execute("SELECT pg_backend_pid(), set_config('jit', 'off', false)").fetchone()
     if pid != session.info.backend_pid:
         connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True
+        session.prepare_threshold = None
 
 
 def run_sql(sql: str, params: Params = ()) -> int:

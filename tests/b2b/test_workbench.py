@@ -13,7 +13,9 @@ from uuid import uuid4
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from openpyxl import load_workbook
@@ -54,6 +56,7 @@ from tests.b2b.worlds import (
     redeem_code,
     take_seat,
 )
+from tests.factories import make_code
 from tests.support.counting import queries
 
 pytestmark = pytest.mark.django_db
@@ -407,6 +410,24 @@ class TestCodes:
         back = code_page(runs=runs, code_filter=CodeFilter(), now=NOW, before=part.before, size=3)
         assert [line.text for line in back.lines] == found[9:12]
 
+    def test_a_whole_code_is_found_by_its_index(self, page: ContractPage) -> None:
+        other = publish_contract(make_source_course(), cap=2, name="Another contract")
+        sought, *_rest = codes_of(page)
+        for typed in (sought.text, f" {sought.text.upper()} "):
+            with CaptureQueriesContext(connection) as sent:
+                found = code_page(runs=runs_of(page.pk), code_filter=CodeFilter(words=typed), now=NOW)
+            assert [line.text for line in found.lines] == [sought.text]
+            assert not [each for each in sent.captured_queries if "LIKE" in each["sql"]]
+        for foreign in codes_of(other):
+            assert not code_page(runs=runs_of(page.pk), code_filter=CodeFilter(words=foreign.text), now=NOW).lines
+
+    def test_a_name_that_is_a_discount_code_is_looked_for(self, page: ContractPage) -> None:
+        make_code(text="ADALOVELACE")
+        assigned, *_rest = codes_of(page)
+        DiscountCode.objects.filter(pk=assigned.pk).update(assigned_email="adalovelace@example.com")
+        found = code_page(runs=runs_of(page.pk), code_filter=CodeFilter(words="adalovelace"), now=NOW)
+        assert [line.text for line in found.lines] == [assigned.text]
+
     def test_pages_are_linked_and_keep_what_was_asked(self, manager: Client) -> None:
         page = publish_contract(make_source_course(), cap=60)
         first = manager.get(url("codes", page), {"state": "free"})
@@ -423,7 +444,7 @@ class TestCodes:
             assert manager.get(url("codes", page), asked).status_code == 200
         assert manager.get(url("export_csv", page), {"state": "x", "run": "x"}).status_code == 200
 
-    @pytest.mark.parametrize(("asked", "cost"), [({}, 17), ({"state": "free"}, 17), ({"q": "nobody"}, 16)])
+    @pytest.mark.parametrize(("asked", "cost"), [({}, 17), ({"state": "free"}, 17), ({"q": "nobody"}, 17)])
     def test_the_list_costs_the_same_for_any_number(self, manager: Client, asked: dict[str, str], cost: int) -> None:
         page = publish_contract(make_source_course(), cap=2)
         manager.get(url("codes", page), asked)
