@@ -105,7 +105,6 @@ class EnrollmentIndex(StaffIndexView):
                 get_url=lambda each: enrollment_url(each.pk),
                 get_title_id=lambda each: f"{BULK_OBJECT}_{each.pk}_title",
             ),
-            Column("email", label=_("E-mail"), accessor="user.email", sort_key="user__email"),
             Column("run", label=_("Course"), accessor="run.title", sort_key="run__title"),
             Column("mode", label=_("Mode"), accessor="get_mode_display", sort_key="mode"),
             BooleanColumn("active", label=_("Enrolled"), sort_key="active"),
@@ -208,6 +207,7 @@ class EnrollmentViewSet(ViewSet):
     menu_label = gettext_lazy("Enrollments")
     menu_name = "enrollments"
     menu_order = 165
+    add_to_admin_menu = True
 
     @cached_property
     def menu_item_class(self) -> type[MenuItem]:

@@ -85,7 +85,10 @@ def test_refused_ones_are_counted_on_the_first_page_and_listed_with_the_reason(s
     assert listed.count("No course &#x27;course-v1:") == 2
     assert "There Already" not in listed
     assert "There Already" in text_of(desk, f"{INDEX}?lms_state=there")
-    assert "Enrollments refused" not in text_of(staff(), "/cms/")
+    assert f'"url": "{INDEX}"' in first, "in the menu too"
+    others = text_of(staff(), "/cms/")
+    assert "Enrollments refused" not in others
+    assert INDEX not in others
 
 
 def test_the_list_costs_the_same_for_any_number(site: CourseSite, desk: Client) -> None:
