@@ -32,7 +32,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.timeline import (
     Entry,
     EntryKind,
-    Link,
+    EntryLink,
     Scope,
     Source,
     Subject,
@@ -148,7 +148,7 @@ def _tell_update(update: Reconcile, scope: Scope) -> Iterator[Entry]:
     )
 
 
-def _contract_links(scope: Scope, contract: Any) -> tuple[Link, ...]:
+def _contract_links(scope: Scope, contract: Any) -> tuple[EntryLink, ...]:
     if contract is None or scope.is_about(SubjectKind.CONTRACT) or not scope.viewer.may(SEE_CONTRACTS):
         return ()
     return (scope.link(contract.name, SubjectKind.CONTRACT, contract.pk),)

@@ -49,7 +49,7 @@ from mitxonline.kernel.text import normalize_code
 from mitxonline.kernel.timeline import (
     Entry,
     EntryKind,
-    Link,
+    EntryLink,
     Scope,
     Source,
     Subject,
@@ -188,7 +188,7 @@ def _order_subject(order: Order) -> Subject:
     return Subject(SubjectKind.ORDER, str(order.pk), name=name, url=reverse("shop_orders:order", args=[order.pk]))
 
 
-def _order_link(scope: Scope, order: Order | None) -> tuple[Link, ...]:
+def _order_link(scope: Scope, order: Order | None) -> tuple[EntryLink, ...]:
     if order is None or scope.is_about(SubjectKind.ORDER) or not scope.viewer.may(SEE_ORDERS):
         return ()
     return (scope.link(_("Order %(number)s") % {"number": order.number}, SubjectKind.ORDER, order.pk),)
@@ -259,7 +259,7 @@ class _Stories:
     def _read(self, rows: Any, name: str) -> list[Any]:
         return self.scope.read(rows.filter(order__in=self.orders), name)
 
-    def _links(self, order_id: int | None, *more: Link) -> tuple[Link, ...]:
+    def _links(self, order_id: int | None, *more: EntryLink) -> tuple[EntryLink, ...]:
         return (*_order_link(self.scope, self.orders.get(order_id or 0)), *more)
 
     def _tell_placing(self, order: Order, lines: Sequence[OrderLine]) -> Iterator[Entry]:
@@ -540,10 +540,12 @@ def _name_gateway(name: str) -> str:
     return name.capitalize()
 
 
-def _gateway_links(attempt: PaymentAttempt) -> tuple[Link, ...]:
+def _gateway_links(attempt: PaymentAttempt) -> tuple[EntryLink, ...]:
     gateway = gateways().get(attempt.gateway)
     url = gateway.dashboard_url(session_id=attempt.session_id, payment_id=attempt.payment_id) if gateway else ""
-    return (Link(_("At %(gateway)s") % {"gateway": _name_gateway(attempt.gateway)}, url),) if gateway and url else ()
+    return (
+        (EntryLink(_("At %(gateway)s") % {"gateway": _name_gateway(attempt.gateway)}, url),) if gateway and url else ()
+    )
 
 
 _STATE_SENTENCES = {

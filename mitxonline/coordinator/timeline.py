@@ -18,7 +18,7 @@ from mitxonline.kernel.dates import format_second
 from mitxonline.kernel.timeline import (
     Entry,
     EntryKind,
-    Link,
+    EntryLink,
     Scope,
     Source,
     Subject,
@@ -149,19 +149,21 @@ def _tell_attempt(row: Mapping[str, Any], said: Entry, words: Mapping[str, Any])
     return replace(said, at=ended or started, sentence=sentence % words, details=details, is_problem=is_problem)
 
 
-def _links(delivery: Delivery, scope: Scope) -> tuple[Link, ...]:
+def _links(delivery: Delivery, scope: Scope) -> tuple[EntryLink, ...]:
     if not scope.viewer.may(VIEW):
         return ()
     return (
-        Link(_("Delivery %(number)d") % {"number": delivery.pk}, reverse("deliveries:delivery", args=[delivery.pk])),
+        EntryLink(
+            _("Delivery %(number)d") % {"number": delivery.pk}, reverse("deliveries:delivery", args=[delivery.pk])
+        ),
     )
 
 
-def _button(delivery: Delivery, scope: Scope) -> Link | None:
+def _button(delivery: Delivery, scope: Scope) -> EntryLink | None:
     """Offer the replay to those who may. Where it wouldn't be safe it is refused with the reason."""
     if not scope.viewer.may(CHANGE):
         return None
-    return Link(_("Replay"), reverse("deliveries:replay", args=[delivery.pk]))
+    return EntryLink(_("Replay"), reverse("deliveries:replay", args=[delivery.pk]))
 
 
 DELIVERIES = DeliveriesSource()

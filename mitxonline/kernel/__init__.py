@@ -5,9 +5,10 @@ Values      money, color, clock, text (normalizing, escaping), names (of people)
 Refusals    errors, http (as responses), forms (on a form), ratelimit, fingerprint (of a plan that was shown),
             constraints (in sentences)
 Database    db (locks, raw SQL), audit (Wagtail's log), wagtail_hooks (names of its actions),
-            deletion (what stands in its way)
+            deletion (what stands in its way), models, capped_lists (of tables too large to count), paging
 Others      remote (deadlines of calls), breaker, broker (queueing tasks), mail
 Checks      checks (what the environment sets)
 Interfaces  admin, choosers (Django's and Wagtail's admin), console (commands), spreadsheets
-Logs        trace (the id that all that follows from a request shares)
+Logs        trace (the id that all that follows from a request shares), metrics,
+            timeline, timeline_log (what happened to an order, person, code or contract)
 """

@@ -129,7 +129,7 @@ def write_rows(
     if style == "json":
         keys = [column.key for column in known]
         objects = [dict(zip(keys, row, strict=True)) for row in rows]
-        out.write(json.dumps(objects, indent=2, ensure_ascii=False, default=str) + "\n")
+        write_json(out, objects)
         return
     words = ([column.format(cell) for column, cell in zip(known, row, strict=True)] for row in rows)
     headings = [str(column.heading) for column in known]
@@ -139,6 +139,11 @@ def write_rows(
         writer.writerows([escape_formula(word) for word in row] for row in words)
     else:
         _write_table(out, words, headings)
+
+
+def write_json(out: Output, objects: Sequence[object]) -> None:
+    """Write objects that are more than rows, such as lists in lists."""
+    out.write(json.dumps(objects, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
 def _write_table(out: Output, rows: Iterable[Sequence[str]], headings: Sequence[str]) -> None:

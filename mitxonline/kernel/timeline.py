@@ -133,7 +133,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class EntryLink:
     label: str
     url: str
 
@@ -148,10 +148,10 @@ class Entry:
     details: tuple[str, ...] = ()
     money: Money | None = None
     person: str = ""
-    links: tuple[Link, ...] = ()
+    links: tuple[EntryLink, ...] = ()
     trace_id: str = ""
     is_problem: bool = False
-    button: Link | None = None
+    button: EntryLink | None = None
 
 
 @dataclass(slots=True)
@@ -201,9 +201,9 @@ class Scope:
             self.cut.add(name)
         return found[:MOST_ROWS]
 
-    def link(self, label: object, kind: SubjectKind, key: object) -> Link:
+    def link(self, label: object, kind: SubjectKind, key: object) -> EntryLink:
         """Return a link to the timeline of something else."""
-        return Link(str(label), timeline_url(kind, key))
+        return EntryLink(str(label), timeline_url(kind, key))
 
 
 def nest_rows(rows: QuerySet[Any], **columns: str | JSONObject) -> ArraySubquery:
@@ -242,7 +242,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class EntryGroup:
     """Entries in a row that come from one request, notice, command or task."""
 
     trace_id: str
@@ -276,15 +276,15 @@ class Timeline:
     def only_problems(self) -> Timeline:
         return replace(self, entries=tuple(self.problems))
 
-    def groups(self) -> Iterator[Group]:
+    def groups(self) -> Iterator[EntryGroup]:
         found: list[Entry] = []
         for entry in self.entries:
             if found and not _belongs_to(found[-1], entry):
-                yield Group(found[0].trace_id, tuple(found))
+                yield EntryGroup(found[0].trace_id, tuple(found))
                 found = []
             found.append(entry)
         if found:
-            yield Group(found[0].trace_id, tuple(found))
+            yield EntryGroup(found[0].trace_id, tuple(found))
 
 
 def _belongs_to(before: Entry, entry: Entry) -> bool:

@@ -24,8 +24,8 @@ from mitxonline.kernel.dates import format_day, format_time
 from mitxonline.kernel.timeline import (
     READERS,
     Entry,
+    EntryGroup,
     EntryKind,
-    Group,
     Subject,
     SubjectKind,
     Timeline,
@@ -107,7 +107,7 @@ class ShownEntry:
 class ShownGroup:
     """Entries of one request in a row, with the address of the whole trace for those who may open it."""
 
-    group: Group
+    group: EntryGroup
     entries: tuple[ShownEntry, ...]
     url: str
 
@@ -191,7 +191,7 @@ class TimelineView(TimelineMixin, StaffPage):
         for day, groups in groupby(self.shown.groups(), lambda group: self._day_of(group.entries[0])):
             yield Day(format_day(day), tuple(self._show_group(group) for group in groups))
 
-    def _show_group(self, group: Group) -> ShownGroup:
+    def _show_group(self, group: EntryGroup) -> ShownGroup:
         entries = tuple(ShownEntry(each, f"{each.at.astimezone(self.zone):%H:%M:%S}") for each in group.entries)
         return ShownGroup(group, entries, self._trace_url(group.trace_id))
 

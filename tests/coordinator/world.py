@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from django.contrib.auth.models import Group
 
+from mitxonline import event_routes
 from mitxonline.coordinator.bus import publish
 from mitxonline.coordinator.events import Event
 from mitxonline.coordinator.routes import Route, ordered_by
@@ -147,7 +148,7 @@ def take_and_lose(seat: int) -> None:
     publish(SeatLost(seat))
 
 
-ROUTES = {
+ROUTES = event_routes.ROUTES | {
     SeatTaken: Route(within=(first, second), after_commit=(remember, tell_on)),
     SeatLost: Route(within=(refuse,), after_commit=(remember,)),
     SeatWatched: Route(after_commit=(stumble, wait_at_gate)),

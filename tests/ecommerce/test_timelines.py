@@ -22,7 +22,7 @@ from mitxonline.coordinator.management.trace import print_traces
 from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel import clock
 from mitxonline.kernel.timeline import (
-    Group,
+    EntryGroup,
     SubjectKind,
     Timeline,
     Viewer,
@@ -67,7 +67,7 @@ def buyer() -> User:
 @pytest.fixture
 def order(stripe_api: StripeServer, buyer: User) -> Order:
     """An order with a code, paid at Stripe, in as many requests as a visitor makes."""
-    owner, now = BasketOwner(user_id=buyer.pk), clock.now()
+    owner, now = BasketOwner(user_id=buyer.pk), clock.now() - timedelta(minutes=1)
     code = make_code(make_discount(amount="20"), text="WELCOME20")
     with open_trace("a-visit-to-the-course"):
         add_products(owner=owner, product_ids=[make_product().pk], now=now)
@@ -124,7 +124,7 @@ def test_what_one_request_did_is_a_group(order: Order) -> None:
     assert any("was enrolled in" in sentence for sentence in paid)
 
 
-def sentences_of(group: Group) -> list[str]:
+def sentences_of(group: EntryGroup) -> list[str]:
     return [str(entry.sentence) for entry in group.entries]
 
 
@@ -239,7 +239,7 @@ def test_the_text_for_a_ticket_is_what_the_page_shows(desk: Client, order: Order
 
 
 def test_a_person_tells_of_a_cart_that_is_still_there(order: Order, buyer: User) -> None:
-    owner, now = BasketOwner(user_id=buyer.pk), clock.now()
+    owner, now = BasketOwner(user_id=buyer.pk), clock.now() - timedelta(minutes=1)
     add_products(owner=owner, product_ids=[make_product(make_run()).pk], now=now)
     code = make_code(make_discount(amount="15"), text="AGAIN-15")
     apply_code(owner=owner, user_id=buyer.pk, text=code.text, now=now)

@@ -12,6 +12,7 @@ import pytest
 
 from ecommerce.errors.codes import CodeRefused
 from mitxonline.kernel.errors import DomainError
+from mitxonline.users.closing import Obstacle
 from mitxonline.users.sso.errors import SignInRefused
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +29,7 @@ SAMPLES: dict[str, object] = {
     "datetime": datetime(2026, 6, 30, tzinfo=UTC),
     "tuple[str, ...]": ("Ada", "Bob"),
     "tuple[int, ...]": (1, 2),
+    "tuple[Obstacle, ...]": (Obstacle("You are the last manager of Northgate."),),
 }
 
 

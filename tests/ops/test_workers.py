@@ -18,6 +18,7 @@ def test_a_task_sent_by_the_web_is_done_by_a_worker(start_worker: StartWorker) -
     until(lambda: not Session.objects.exists())
 
 
+@pytest.mark.django_db  # a worker that starts runs the checks, which ask the database
 @pytest.mark.parametrize("name", ["publish_scheduled_pages", "clear_sessions"])
 def test_scheduled_tasks_exist(name: str) -> None:
     app.loader.import_default_modules()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
-from mitxonline.kernel.console import Output, write_rows
+from mitxonline.kernel.console import Output, write_json, write_rows
 from mitxonline.kernel.timeline import (
     Entry,
     Timeline,
@@ -34,8 +33,7 @@ def print_traces(out: Output, *, what: str, style: str) -> None:
         raise TimelineUnknown
     timelines = [tell_timeline(subject, viewer=viewer) for subject in subjects]
     if style == "json":
-        objects = [_to_json(timeline) for timeline in timelines]
-        out.write(json.dumps(objects, indent=2, ensure_ascii=False) + "\n")
+        write_json(out, [_to_json(timeline) for timeline in timelines])
     elif style == "csv":
         rows = (_to_row(entry) for timeline in timelines for entry in timeline.entries)
         write_rows(out, rows, columns=COLUMNS, style=style)
