@@ -9,12 +9,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.test import override_settings
 
+from courses.enums import EnrollmentLmsState
 from courses.models import Enrollment
 from ecommerce.enums import OrderState
 from ecommerce.models import Order
@@ -27,7 +29,9 @@ from mitxonline.kernel.broker import broker_pause, send_tasks
 from mitxonline.kernel.db import fetch_sql, named_lock, run_sql
 from tests.coordinator.purchases import ShelfMoved
 from tests.coordinator.world import GATE, traces
+from tests.courses.openedx import connect
 from tests.ecommerce.paying import place_order
+from tests.openedx.server import CourseSite
 from tests.support.broker import ROOT, StartWorker, child_environment, until
 from tests.support.brokers import Broker
 
@@ -209,6 +213,36 @@ def test_a_worker_of_the_last_release_leaves_what_it_does_not_know(start_own_wor
     assert (failed, done) == ("failed", ("done", ""))
     assert why.startswith("mitxonline.coordinator.routes.UnroutedReceiver at coordinator/routes.py:")
     assert history("note_move") == [("done", "")]
+
+
+def test_a_worker_killed_while_it_calls_the_course_site(
+    start_own_worker: StartWorker,
+    course_site: CourseSite,
+    mailbox: Path,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect(course_site, settings)
+    monkeypatch.setenv("TEST_COURSE_SITE", course_site.lms_url)
+    orders = [check_out(), check_out()]
+    for order in orders:
+        course_site.state.add_account(f"learner{order.pk}", order.purchaser.email)
+        for line in order.lines.all():
+            course_site.state.add_run(line.item_id, line.title)
+    # The work is done there, and the answer never comes.
+    course_site.misbehave("late", path="/api/enrollment/v1/enrollment", method="POST", seconds=600)
+    worker = start_own_worker()
+    until(lambda: course_site.state.enrollments)
+    worker.kill()
+    start_own_worker()
+    settle()
+    check_everything_happened_once(orders, mailbox)
+    told = sorted((change.what, change.user) for change in course_site.state.changes)
+    assert told == [("enrolled", f"learner{order.pk}") for order in sorted(orders, key=lambda order: order.pk)]
+    assert set(Enrollment.objects.values_list("lms_state", flat=True)) == {EnrollmentLmsState.THERE}
+    calls = Delivery.objects.filter(handler__endswith=".tell_course_site").order_by("-attempts")
+    histories = [list(each.history.values_list("outcome", "result")) for each in calls]
+    assert histories == [[("lost", "worker lost"), ("done", "enrolled, verified")], [("done", "enrolled, verified")]]
 
 
 class running_beats:  # noqa: N801  # a context manager

@@ -3,6 +3,7 @@
 import os
 
 from mitxonline.settings import test
+from tests.openedx.state import LMS_CLIENT, LMS_SECRET
 from tests.support.hurry import HURRY
 
 globals().update({name: getattr(test, name) for name in dir(test) if name.isupper()})
@@ -22,6 +23,10 @@ if "TEST_STRIPE_API_BASE" in os.environ:
     PAYMENT_GATEWAYS = ["ecommerce.gateways.stripe.StripeGateway"]
     # Longer than any test: no one who waits for this gateway is done before the test is.
     REMOTE_CALL_SECONDS = REMOTE_SWEEP_SECONDS = 600.0
+if "TEST_COURSE_SITE" in os.environ:
+    OPENEDX_API_BASE_URL = OPENEDX_BASE_REDIRECT_URL = os.environ["TEST_COURSE_SITE"]
+    OPENEDX_COURSES_SERVICE_WORKER_CLIENT_ID, OPENEDX_COURSES_SERVICE_WORKER_CLIENT_SECRET = LMS_CLIENT, LMS_SECRET
+    OPENEDX_TIMEOUT = 600  # a call ends with its worker, or when the test says so
 if "TEST_METRICS_KEY" in os.environ:
     METRICS_KEY = os.environ["TEST_METRICS_KEY"]
 if "TEST_CONN_MAX_AGE" in os.environ:
