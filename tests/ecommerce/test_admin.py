@@ -9,14 +9,15 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from ecommerce.enums import EnrollmentAfter, OrderState
+from ecommerce.events import ReceiptWanted
 from ecommerce.models import Order, Refund, RefundRequest
 from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.refunds.refunds import refund_order
-from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from tests.ecommerce.desk import make_dispute
 from tests.factories import NOON, make_product, make_user
 from tests.factories.orders import make_paid_order
+from tests.support.events import deliveries_of
 
 pytestmark = pytest.mark.django_db
 
@@ -68,7 +69,7 @@ def test_the_named_actions(staff: Client) -> None:
     page = act(staff, "send_receipt_again", done, waiting).text
     assert f"{done.number}: on its way to the buyer" in page
     assert "no receipt to send" in page
-    assert Delivery.objects.count() == 1
+    assert deliveries_of(ReceiptWanted).count() == 1
     assert f"{done.number}: Fulfilled" in act(staff, "check_with_gateway", done).text
 
 
@@ -80,5 +81,5 @@ def test_the_named_actions_are_for_finance() -> None:
     order = make_paid_order(make_product())
     assert "send_receipt_again" not in client.get("/admin/ecommerce/order/").text
     act(client, "send_receipt_again", order)
-    assert not Delivery.objects.exists()
+    assert not deliveries_of(ReceiptWanted).exists()
     assert not Refund.objects.exists()

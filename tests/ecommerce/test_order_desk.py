@@ -14,6 +14,7 @@ from wagtail.models import ModelLogEntry
 
 from courses.models import Enrollment
 from ecommerce.enums import EnrollmentAfter, OrderState, RefundRequestState, RefundState
+from ecommerce.events import ReceiptWanted, RefundDenied
 from ecommerce.models import Refund, RefundRequest
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.order_desk import order_at_desk
@@ -22,7 +23,6 @@ from ecommerce.services.baskets.baskets import add_products
 from ecommerce.services.checkout.checkout import begin_checkout
 from ecommerce.services.orders.fulfillment import fulfill_order
 from ecommerce.services.refunds.refunds import refund_order
-from mitxonline.coordinator.models import Delivery
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 from tests.ecommerce.desk import EVERYTHING, desk_url, make_dispute, make_second_payment, read_order_page, submit_refund
@@ -30,6 +30,7 @@ from tests.ecommerce.tills import Till, install_till
 from tests.factories import NOON, make_product, make_program_product, make_run, make_user
 from tests.factories.orders import make_paid_order
 from tests.support.counting import queries
+from tests.support.events import deliveries_of
 from tests.support.reading import form_data, read
 
 pytestmark = pytest.mark.django_db
@@ -309,7 +310,7 @@ def test_a_buyers_request_is_denied_with_a_sentence(desk: Client, finance: User)
     desk.post(desk_url(order, "deny/"), {"answer": "The course is over."})
     request.refresh_from_db()
     assert (request.state, request.answer, request.decided_by) == ("denied", "The course is over.", finance)
-    assert [row.event_type.rpartition(".")[2] for row in Delivery.objects.all()] == ["RefundDenied"]
+    assert deliveries_of(RefundDenied).count() == 1
     assert (
         "Someone has already decided"
         in desk.post(desk_url(order, "deny/"), {"answer": "x"}, follow=True).content.decode()
@@ -362,7 +363,7 @@ def test_the_gateway_is_asked_and_the_receipt_sent_again(desk: Client) -> None:
     order = make_paid_order(make_product())
     assert "We asked the gateway." in desk.post(desk_url(order, "check/"), follow=True).content.decode()
     desk.post(desk_url(order, "receipt/"))
-    assert "ReceiptWanted" in Delivery.objects.get().event_type
+    assert deliveries_of(ReceiptWanted).count() == 1
     waiting = make_paid_order(make_product(), state=OrderState.REVIEW)
     assert "no receipt to send" in desk.post(desk_url(waiting, "receipt/"), follow=True).content.decode()
     assert desk.get(desk_url(order, "check/")).status_code == 405
