@@ -304,6 +304,6 @@ def test_checking_out_costs_little(learners_client: Client, lines: int) -> None:
     for run in runs:
         code = run.product.unlocked_by.codes.first() if run.product else None
         learners_client.post("/cart/code/", {"code": code.text if code else ""})
-    with queries({1: 35, 3: 43}[lines]):
+    with queries({1: 38, 3: 48}[lines]):
         response = learners_client.post("/checkout/", {"expected_total": "0.00 USD"})
     assert response["Location"].startswith("/checkout/receipt/?order_number=")
