@@ -532,7 +532,9 @@ _NESTED = {
 def _describe_line(line: OrderLine) -> str:
     price = Money(line.due, line.currency).formatted()
     # A discount without a name is called by the code that was applied.
-    note = line.discount_note if line.code is None else line.discount_note.replace(line.code.text, "…")
+    note = line.discount_note
+    if line.code is not None:
+        note = note.replace(line.code.text, shorten_code(line.code.text))
     return f"{line.title}: {price} ({note})" if note else f"{line.title}: {price}"
 
 
