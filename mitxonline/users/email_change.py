@@ -63,10 +63,15 @@ def ask_email_change(*, user: User, new_email: str, now: datetime) -> None:
 
 
 def find_email_change(token: str) -> tuple[EmailChange, Side]:
-    """Return the change a link is about and the address it was sent to. Raises LinkUnusable."""
+    """Return the change a link is about and the address it was sent to.
+
+    Raises LinkUnusable, also if the account has another address by now: who reads the old one isn't its owner then.
+    """
     content = read_change_token(token)
     change = EmailChange.objects.select_related("user").filter(pk=content["change"], user__is_active=True).first()
     if change is None or change.new_email != content["email"] or change.asked_at.isoformat() != content["asked"]:
+        raise LinkUnusable
+    if change.user.email != content.get("from"):
         raise LinkUnusable
     return change, Side(content["side"])
 
@@ -81,12 +86,14 @@ def confirm_email_change(*, token: str, now: datetime) -> bool:
         with transaction.atomic():
             user = User.objects.select_for_update(no_key=True).get(pk=found.user_id)
             change = EmailChange.objects.select_for_update().filter(pk=found.pk, asked_at=found.asked_at).first()
-            if change is None:
+            if change is None or user.email != found.user.email or not user.is_active:
                 raise LinkUnusable
+            is_again = getattr(change, f"{side}_confirmed_at") is not None
             setattr(change, f"{side}_confirmed_at", now)
             change.save()
             if not change.is_confirmed:
-                if side is Side.OLD and not has_password(user):
+                # Only once, or whoever presses the button again and again fills a stranger's inbox.
+                if side is Side.OLD and not is_again and not has_password(user):
                     _write_to_new_address(change, user)
                 return False
             _change_email(user, change, now=now)
@@ -113,6 +120,6 @@ def _write_to_new_address(change: EmailChange, user: User) -> None:
 
 
 def _queue_link(change: EmailChange, user: User, side: Side) -> None:
-    token = make_change_token(change, side=side)
+    token = make_change_token(change, old_email=user.email, side=side)
     kind, to = (mails.CHANGE_OLD, user.email) if side is Side.OLD else (mails.CHANGE_NEW, change.new_email)
     mails.queue_account_email(kind, user=user, asked=token, to=to)

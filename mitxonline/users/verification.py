@@ -58,9 +58,10 @@ def refuse_delete_token(token: str, user: User) -> None:
         raise LinkUnusable
 
 
-def make_change_token(change: EmailChange, *, side: str) -> str:
+def make_change_token(change: EmailChange, *, old_email: str, side: str) -> str:
     """Return the token of a link that confirms a change of address; `side` is the address it is sent to."""
-    content = {"change": change.pk, "email": change.new_email, "asked": change.asked_at.isoformat(), "side": side}
+    content = {"change": change.pk, "asked": change.asked_at.isoformat(), "side": side}
+    content |= {"from": old_email, "email": change.new_email}
     return signing.dumps(content, salt=CHANGE_SALT)
 
 

@@ -128,6 +128,21 @@ def test_old_and_damaged_links_say_so(
     assert Client().get(good).status_code == HTTPStatus.SEE_OTHER
 
 
+@pytest.mark.parametrize("first", ["ada@new.example.org", ""])
+def test_links_end_with_the_address_they_were_to_change(
+    signed_in: Client, ada: User, outbox: list[EmailMessage], first: str
+) -> None:
+    ask(signed_in)
+    if first:
+        Client().post(link(outbox, first))
+    User.objects.filter(pk=ada.pk).update(email="rescued@example.org")
+    for each in ("ada@example.org", "ada@new.example.org"):
+        assert Client().get(link(outbox, each)).status_code == HTTPStatus.SEE_OTHER
+        assert Client().post(link(outbox, each)).status_code == HTTPStatus.SEE_OTHER
+    ada.refresh_from_db()
+    assert (ada.email, ada.sessions_ended) == ("rescued@example.org", 0)
+
+
 def test_the_same_address_is_no_change(signed_in: Client, outbox: list[EmailMessage]) -> None:
     assert "This is already the address of your account." in ask(signed_in, "ADA@example.org")
     assert not outbox
@@ -165,6 +180,15 @@ def test_without_a_password_the_present_address_confirms_first(client: Client, o
     assert outbox[-1].to == ["sso@example.org"]
     other.refresh_from_db()
     assert other.email == "other@example.org"
+
+
+def test_without_a_password_the_new_address_is_written_to_once(client: Client, outbox: list[EmailMessage]) -> None:
+    client.force_login(make_sso_person())
+    client.post(ADDRESS, {"new_email": "stranger@example.org"})
+    old = link(outbox, "sso@example.org")
+    for _each in range(3):
+        assert "Now open the link in the other inbox" in client.post(old, follow=True).content.decode()
+    assert [each.to for each in outbox].count(["stranger@example.org"]) == 1
 
 
 def test_without_a_password_a_taken_address_is_told_to_its_owner_alone(
