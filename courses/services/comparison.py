@@ -159,12 +159,24 @@ def _compare_page(
 ) -> Iterator[EnrollmentDifference]:
     """Yield what differs for these people, and remember whose enrollments have been seen."""
     people = _find_people(accounts.values())
-    rows = {row.user_id: row for row in Enrollment.objects.filter(run=run, user__in=people.values())}
+    names = [listed.username for listed in page]
+    # Of two accounts here that one there was enrolled for, what is still active counts.
+    found = Enrollment.objects.filter(
+        Q(user__in=people.values()) | ~Q(lms_username="") & Q(lms_username__in=names), run=run
+    )
+    rows = list(found.order_by("active", "pk"))
+    by_name = {row.lms_username: row for row in rows if row.lms_username}
+    by_person = {row.user_id: row for row in rows}
     for listed in page:
-        user_id = people.get(listed.username)
-        row = rows.get(user_id) if user_id is not None else None
+        # Addresses change and accounts are deleted, so whom it was enrolled as says more than whose it is.
+        row = by_name.get(listed.username)
+        user_id = row.user_id if row is not None else people.get(listed.username)
+        if row is None and user_id is not None:
+            row = by_person.get(user_id)
         about = {"run": run, "user_id": user_id, "username": listed.username[:150], "found_at": now}
         if row is not None and row.active:
+            if not listed.is_active and row.lms_username not in ("", listed.username):
+                continue  # another account of the same person
             seen.add(row.pk)
             if not listed.is_active:
                 yield EnrollmentDifference(**about, kind=DifferenceKind.MISSING, note=_("It ended in the course site."))

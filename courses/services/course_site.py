@@ -194,14 +194,31 @@ def _tell_of(client: OpenEdxClient, row: Enrollment) -> _Outcome:
 
 
 def _enroll(client: OpenEdxClient, row: Enrollment, username: str) -> _Outcome:
-    key = row.run.courseware_id
-    found = enroll(client, username=username, run_key=key, mode=row.mode, is_forced=row.forced_at is not None)
-    if found != SiteEnrollment(mode=row.mode, is_active=True):
+    key, wanted = row.run.courseware_id, SiteEnrollment(mode=row.mode, is_active=True)
+    try:
+        found = enroll(client, username=username, run_key=key, mode=row.mode, is_forced=row.forced_at is not None)
+    except CourseSiteRefused as refusal:
+        # A run that is closed or full by now also refuses those who are in it already.
+        if _read_if_told(client, username, key) != wanted:
+            raise refusal from None
+        found = wanted
+    if found != wanted:
         return _refuse(f"It left the learner {found.mode if found.is_active else 'unenrolled'}, without a reason.")
     return _Outcome(EnrollmentLmsState.THERE, f"enrolled, {found.mode}", username=username)
 
 
+def _read_if_told(client: OpenEdxClient, username: str, run_key: str) -> SiteEnrollment | None:
+    try:
+        return read_enrollment(client, username=username, run_key=run_key)
+    except CourseSiteRefused:
+        return None
+
+
 def _unenroll(client: OpenEdxClient, row: Enrollment, username: str) -> _Outcome:
+    # Whoever deleted their account here and came back with a new one still has the one there.
+    others = Enrollment.objects.active().filter(run=row.run_id, lms_username=username).exclude(pk=row.pk)
+    if others.exists():
+        return _Outcome(EnrollmentLmsState.THERE, "stays for another account here")
     key = row.run.courseware_id
     # Ending what never was would create it first, and be refused if the run is closed.
     before = read_enrollment(client, username=username, run_key=key)

@@ -18,6 +18,7 @@ from courses.enums import EnrollmentLmsState
 from courses.models import CourseRun, Enrollment, EnrollmentComparison, EnrollmentDifference
 from courses.services.enrollments import enroll, revoke
 from courses.tasks import compare_enrollments
+from mitxonline.users.closing import close_account
 from mitxonline.users.models import User
 from tests.courses.openedx import connect
 from tests.factories import NOON, make_course, make_run, make_user
@@ -112,6 +113,30 @@ def test_a_repair_goes_the_usual_way(world: World) -> None:
     assert world.there("ada", world.second).mode == "audit"
     assert not world.there("ben", world.second).is_active
     assert world.there("cleo", world.second).is_active
+
+
+def test_whom_it_enrolled_counts_before_whose_address_it_is(world: World) -> None:
+    User.objects.filter(pk=world.ada.pk).update(email="ada@new.example")
+    assert compare() == set()
+    # Someone else who has the old address here by now, and was in the run.
+    eve = make_user("ada@mail.example")
+    world.enroll(eve, world.first)
+    revoke(user_id=eve.pk, run_id=world.first.pk, source="free", reference="", now=NOON)
+    Enrollment.objects.filter(user=eve).update(lms_state=EnrollmentLmsState.THERE)
+    assert compare("--fix") == set()
+    deliver(event="courses.events.Enrollment")
+    assert world.there("ada", world.first).is_active
+
+
+def test_who_deleted_their_account_is_unenrolled_by_a_repair(world: World) -> None:
+    world.site.misbehave("forbidden", path="/enrollment/v1/enrollment", times=2)
+    close_account(user_id=world.ben.pk, now=NOON, by_id=None)
+    deliver(event="courses.events.Learner")
+    world.ben.refresh_from_db()
+    assert compare("--fix") == {("extra", key, world.ben.email) for key in ("T1", "T2")}
+    deliver(event="courses.events.Enrollment")
+    assert not world.there("ben", world.first).is_active
+    assert compare() == set()
 
 
 def test_an_unconfirmed_address_is_no_proof_of_who_it_is(world: World) -> None:

@@ -19,7 +19,7 @@ from courses.gateways.openedx.client import OpenEdxClient, Server
 from courses.gateways.openedx.enrollments import enroll as enroll_there
 from courses.models import CourseRun, Enrollment
 from courses.services import course_site as service
-from courses.services.course_site import ask_for_learner, force_enrollment, send_again, send_enrollment
+from courses.services.course_site import ask_about, ask_for_learner, force_enrollment, send_again, send_enrollment
 from courses.services.enrollments import downgrade, enroll, revoke
 from courses.tasks import sweep_enrollments
 from mitxonline.coordinator.models import Delivery, DeliveryState
@@ -180,6 +180,23 @@ def test_a_deleted_account_is_unenrolled_by_the_name_it_has_there(world: World) 
     assert said(world.site, "bob", world.run) == ("audit", True)
     rows[0].refresh_from_db()
     assert rows[0].lms_username == "", "nothing of the person stays"
+
+
+def test_who_deleted_their_account_and_came_back_stays_enrolled_there(world: World) -> None:
+    old, other = give(world.ada, world.run), give(world.ada, world.other)
+    work()
+    close_account(user_id=world.ada.pk, now=clock.now(), by_id=None)
+    again = make_user("ada@mail.example")
+    new = give(again, world.run)
+    send_enrollment(enrollment_id=new.pk, client=OpenEdxClient.from_settings(), now=clock.now())
+    assert sorted(work()) == ["stays for another account here", "there already", "unenrolled"]
+    assert (said(world.site, "ada", world.run), said(world.site, "ada", world.other)) == (
+        ("audit", True),
+        ("audit", False),
+    )
+    assert [state_of(row) for row in (old, other, new)] == [(THERE, "")] * 3
+    take(again, world.run)
+    assert work() == ["unenrolled"]
 
 
 def test_a_learner_with_a_new_address_keeps_their_account_there(world: World) -> None:
@@ -404,6 +421,23 @@ def refused(world: World) -> Enrollment:
     row = give(world.ada, world.run)
     work()
     return row
+
+
+def test_who_is_there_already_isnt_refused_because_the_run_has_closed(world: World) -> None:
+    row, other = give(world.ada, world.run), give(world.bob, world.run)
+    world.site.misbehave("lost", path=ENROLL, times=1)
+    work()
+    world.site.state.runs[world.run.courseware_id].enrollment_end = "2026-01-01T00:00:00Z"
+    ask_about([row.pk, other.pk], now=clock.now())
+    assert set(work()) == {"enrolled, audit"}
+    assert state_of(row) == state_of(other) == (THERE, "")
+    row.refresh_from_db()
+    assert row.lms_username == "ada"
+    late = give(make_user("late@mail.example"), world.run)
+    world.site.state.add_account("late", "late@mail.example")
+    ask_about([late.pk], now=clock.now())
+    work()
+    assert state_of(late)[0] == REFUSED
 
 
 def test_refused_ones_are_sent_again_by_staff(world: World) -> None:

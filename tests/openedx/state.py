@@ -207,7 +207,9 @@ class SiteState:
             text = f"The [{mode}] course mode is expired or otherwise unavailable for course run [{key}]."
             return _message(400, text)
         row = self.enrollments.get((user, key))
-        if row is None and run.is_closed and body.get("force_enrollment") is not True:
+        # Only changes of an enrollment aren't refused: the same once more is enrolling, for those who are in it, too.
+        is_change = row is not None and ((mode or row.mode) != row.mode or is_active not in (None, row.is_active))
+        if not is_change and run.is_closed and body.get("force_enrollment") is not True:
             return _message(
                 400, f"An error occurred while creating the new course enrollment for user '{user}' in course '{key}'"
             )
