@@ -34,7 +34,7 @@ class SendEnrollmentsAgain(BulkAction):
     @classmethod
     def get_queryset(cls, model: type[Enrollment], object_ids: Sequence[Any]) -> list[Enrollment]:
         # The ids come from the address as they are; what isn't a key would raise.
-        ids = [int(each) for each in object_ids if str(each).isdigit() and len(str(each)) < 19]
+        ids = [int(each) for each in object_ids if str(each).isascii() and str(each).isdigit() and len(str(each)) < 19]
         return list(Enrollment.objects.filter(pk__in=ids).select_related("user", "run"))
 
     def get_all_objects_in_listing_query(self, parent_id: Any) -> list[int]:

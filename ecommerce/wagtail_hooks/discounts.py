@@ -83,7 +83,7 @@ class DiscountBulkAction(BulkAction):
     @classmethod
     def get_queryset(cls, model: type[Discount], object_ids: Sequence[Any]) -> list[Discount]:
         # The ids come from the address as they are; what isn't a key would raise.
-        ids = [int(each) for each in object_ids if str(each).isdigit() and len(str(each)) < 19]
+        ids = [int(each) for each in object_ids if str(each).isascii() and str(each).isdigit() and len(str(each)) < 19]
         return list(Discount.objects.of_the_shop().filter(pk__in=ids))
 
     def get_actionable_objects(self) -> tuple[list[Discount], dict[str, list[Discount]]]:

@@ -94,7 +94,7 @@ class ReplaySelected(BulkAction):  # type: ignore[misc]
     @classmethod
     def get_queryset(cls, model: type[Delivery], object_ids: Sequence[Any]) -> list[Delivery]:
         # The ids come from the address as they are; what isn't a key would raise.
-        ids = [int(each) for each in object_ids if str(each).isdigit() and len(str(each)) < 19]
+        ids = [int(each) for each in object_ids if str(each).isascii() and str(each).isdigit() and len(str(each)) < 19]
         return list(Delivery.objects.filter(pk__in=ids).order_by("pk"))
 
     def get_all_objects_in_listing_query(self, parent_id: Any) -> list[int]:

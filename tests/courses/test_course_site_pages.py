@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -239,3 +240,11 @@ def test_the_way_leads_through_the_sign_in_that_the_site_has(site: CourseSite, s
     assert course_address(key) == f"{lms}/courses/{key}/course/"
     settings.OPENEDX_API_BASE_URL = ""
     assert course_address(key) == ""
+
+
+@pytest.mark.parametrize(
+    "kind", ["courses/enrollment/send_again", "ecommerce/discount/pause", "coordinator/delivery/replay"]
+)
+def test_ids_that_only_look_like_numbers_choose_nothing(admin_client: Client, kind: str) -> None:
+    answer = admin_client.get(f"/cms/bulk/{kind}/?id=²&next=/cms/")
+    assert answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
