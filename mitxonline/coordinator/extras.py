@@ -81,7 +81,7 @@ def _read_sides(event: type[Event], sides: object, *, entry: str) -> Iterator[Ex
 def _import_event(path: object) -> type[Event] | BrokenExtra:
     try:
         found = import_string(str(path))
-    except ImportError as error:
+    except Exception as error:  # noqa: BLE001 - whatever a package raises while it is imported
         return BrokenExtra(f"the event {path!r} can't be imported: {error}.", entry=str(path), advice=_near(path))
     if isinstance(found, type) and issubclass(found, Event):
         return found
@@ -95,7 +95,7 @@ def _import_receiver(path: object) -> Any:
         )
     try:
         return import_string(path)
-    except ImportError as error:
+    except Exception as error:  # noqa: BLE001 - as for events
         return BrokenExtra(f"the receiver {path!r} can't be imported: {error}.", entry=path, advice=_near(path))
 
 
@@ -104,7 +104,7 @@ def _near(path: object) -> str:
     module_name, _dot, name = str(path).rpartition(".")
     try:
         names = [each for each in dir(import_module(module_name)) if not each.startswith("_")] if module_name else []
-    except ImportError:
+    except Exception:  # noqa: BLE001 - as for events
         return f"Install the package of {module_name}, and list its app in COMMERCE_APPS_EXTRA, or remove the entry."
     near = get_close_matches(name, names, 1)
     return f'Write "{module_name}.{near[0]}".' if near else "Write the path of what you meant, or remove the entry."

@@ -347,6 +347,26 @@ def test_every_event_of_the_site_is_published_somewhere() -> None:
             "it is list ['tests.coordinator.hearing.listen'], not a mapping.",
             'Write {"app.events.Event": {"after_commit": ["app.receivers.function"]}}.',
         ),
+        (
+            {".Seat": []},
+            "COMMERCE_EVENT_ROUTES_EXTRA",
+            "the event '.Seat' can't be imported",
+            "Write the path of what you meant, or remove the entry.",
+        ),
+        (
+            {"..Seat": []},
+            "COMMERCE_EVENT_ROUTES_EXTRA",
+            "the event '..Seat' can't be imported",
+            "Install the package of ., and list its app in COMMERCE_APPS_EXTRA, or remove the entry.",
+        ),
+        (
+            # Its models need their app to be installed: no ImportError, but a RuntimeError.
+            {"tests.coordinator.world.SeatLost": ["examples.tessera_ledger.tessera_ledger.models.LedgerEntry"]},
+            "COMMERCE_EVENT_ROUTES_EXTRA",
+            "the receiver 'examples.tessera_ledger.tessera_ledger.models.LedgerEntry' can't be imported",
+            "Install the package of examples.tessera_ledger.tessera_ledger.models, and list its app in "
+            "COMMERCE_APPS_EXTRA, or remove the entry.",
+        ),
     ],
     ids=case_id,
 )
