@@ -80,14 +80,19 @@ class ContractsSource(Source):
             people = Q(contract=scope.subject.pk)
         elif scope.is_about(SubjectKind.PERSON):
             seats = people = Q(user=scope.subject.pk)
-            hand_outs = Q(email__in=scope.get("address")) | Q(code__code_uses__user=scope.subject.pk)
+            own = Q(code__code_uses__user=scope.subject.pk, is_shared=False)
+            hand_outs = Q(email__in=scope.get("address")) | own
             yield from _tell_joins(scope)
+        elif scope.is_about(SubjectKind.CODE):
+            seats = Q(code_use__code=scope.subject.pk) | Q(order__in=scope.get("order"))
+            hand_outs = Q(code=scope.subject.pk)
+            people = Q(pk__in=[])
         elif scope.get("code") or scope.get("order"):
             of_code = Q(code_use__code__in=scope.get("code"))
             of_person = Q(user__in=scope.get("person"))
-            seats = of_code & of_person if scope.get("order") else of_code
-            seats |= Q(order__in=scope.get("order"))
-            hand_outs = Q(code__in=scope.get("code"))
+            seats = of_code & of_person | Q(order__in=scope.get("order"))
+            # A shared code was handed out to others too, who have nothing to do with these orders.
+            hand_outs = Q(code__in=scope.get("code")) & (Q(is_shared=False) | Q(email__in=scope.get("address")))
             people = Q(pk__in=[])
         else:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from django.db.models import BooleanField, OuterRef, Q
@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from mitxonline.coordinator.models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState
+from mitxonline.coordinator.replay import GIVE_UP
 from mitxonline.kernel.dates import format_second
 from mitxonline.kernel.timeline import (
     Entry,
@@ -71,6 +72,7 @@ class DeliveriesSource(Source):
         rows = Delivery.objects.filter(wanted).select_related("given_up_by").annotate(attempt_rows=_ATTEMPTS)
         deliveries = scope.read(rows, "deliveries")
         scope.expect_log(Delivery, [delivery.pk for delivery in deliveries])
+        scope.said.add(GIVE_UP)  # The row says it too.
         for delivery in deliveries:
             yield from _tell_delivery(delivery, scope)
 
@@ -108,7 +110,7 @@ def _tell_delivery(delivery: Any, scope: Scope) -> Iterator[Entry]:
     )
     attempts = sorted(delivery.attempt_rows, key=lambda row: int(row["number"]))
     for row in attempts:
-        yield _tell_attempt(row, said, words)
+        yield _tell_attempt(row, said, words, zone=scope.viewer.zone)
     ended_at = delivery.finished_at or delivery.created_at
     match DeliveryState(delivery.state):
         case DeliveryState.DEAD:
@@ -122,13 +124,13 @@ def _tell_delivery(delivery: Any, scope: Scope) -> Iterator[Entry]:
         case DeliveryState.PENDING if not attempts:
             yield said
         case DeliveryState.PENDING:
-            words |= {"at": format_second(delivery.next_attempt_at)}
+            words |= {"at": format_second(delivery.next_attempt_at, zone=scope.viewer.zone)}
             sentence = _("“%(receiver)s” will be tried again at %(at)s.") % words
             moment = read_moment(attempts[-1]["ended_at"]) or delivery.created_at
             yield replace(said, at=moment, sentence=sentence, button=_button(delivery, scope))
 
 
-def _tell_attempt(row: Mapping[str, Any], said: Entry, words: Mapping[str, Any]) -> Entry:
+def _tell_attempt(row: Mapping[str, Any], said: Entry, words: Mapping[str, Any], *, zone: tzinfo) -> Entry:
     started, ended = datetime.fromisoformat(row["started_at"]), read_moment(row["ended_at"])
     outcome = AttemptOutcome(row["outcome"])
     if outcome == AttemptOutcome.DONE:
@@ -143,7 +145,7 @@ def _tell_attempt(row: Mapping[str, Any], said: Entry, words: Mapping[str, Any])
     if ended is not None:
         facts[-1] += ", " + describe_duration(ended - started)
     if later := read_moment(row["next_attempt_at"]):
-        facts.append(_("next attempt at %(at)s") % {"at": format_second(later)})
+        facts.append(_("next attempt at %(at)s") % {"at": format_second(later, zone=zone)})
     is_problem = outcome in {AttemptOutcome.FAILED, AttemptOutcome.LOST}
     details = (*said.details, *filter(None, facts))
     return replace(said, at=ended or started, sentence=sentence % words, details=details, is_problem=is_problem)

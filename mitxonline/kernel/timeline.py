@@ -17,6 +17,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Model, QuerySet, TextChoices
 from django.db.models.functions import JSONObject
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -100,6 +101,10 @@ class Viewer:
 
     def may(self, permission: str) -> bool:
         return self.user is None or bool(self.user.is_active and self.user.has_perm(permission))
+
+    @property
+    def zone(self) -> tzinfo:
+        return getattr(self.user, "zone", None) or timezone.get_current_timezone()
 
     @property
     def sees_addresses(self) -> bool:
@@ -312,7 +317,7 @@ def find_subjects(text: str, *, viewer: Viewer) -> list[Subject]:
 def get_subject(kind: SubjectKind, key: str, *, viewer: Viewer) -> Subject | None:
     """Return a thing by its key. None also if the viewer may not see it."""
     if kind == SubjectKind.TRACE:
-        subject = _find_trace(key)
+        subject = _find_trace(key) if key in find_trace_ids(key) else None
     else:
         subject = next((found for source in sources() if (found := source.get(kind, key)) is not None), None)
     return subject if subject is not None and may_see(subject, viewer=viewer) else None

@@ -23,6 +23,7 @@ KINDS: Mapping[str, EntryKind] = {
     "b2b.code": EntryKind.CODE,
     "b2b.invitation": EntryKind.CODE,
     "b2b": EntryKind.SEAT,
+    "coordinator": EntryKind.WORK,
     "wagtail": EntryKind.SEAT,
     MAIL_SENT: EntryKind.MAIL,
 }

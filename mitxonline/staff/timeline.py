@@ -151,7 +151,7 @@ class TimelineView(TimelineMixin, StaffPage):
 
     @property
     def zone(self) -> tzinfo:
-        return getattr(self.request.user, "zone", None) or timezone.get_current_timezone()
+        return self.viewer.zone
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.GET.get("format") == "text":

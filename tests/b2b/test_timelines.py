@@ -79,6 +79,17 @@ def test_a_code_tells_from_its_hand_out_to_the_course(run: ContractRun, staff: U
     assert first.text not in "\n".join(told + person)
 
 
+def test_a_person_with_the_shared_code_reads_no_other_invitation(run: ContractRun, staff: User) -> None:
+    learner, code = make_user("ada@people.example", name="Ada Byron"), codes_of(run)[0]
+    for email in (learner.email, "grace@people.example"):
+        HandOut.objects.create(contract_run=run, code=code, is_shared=True, email=email, given_at=clock.now())
+    redeem_enrollment_code(text=code.text, user_id=learner.pk, now=clock.now())
+    person = "\n".join(sentences(tell(SubjectKind.PERSON, learner.pk, staff)))
+    assert "handed out to ada@people.example" in person
+    assert "grace@people.example" not in person
+    assert "grace@people.example" in "\n".join(sentences(tell(SubjectKind.CODE, code.pk, staff)))
+
+
 def test_a_mail_that_was_refused_is_a_problem(run: ContractRun, staff: User) -> None:
     made = hand_out(codes_of(run)[0], "ada@people.example", staff)
     made.mails.update(state=MailState.FAILED, reason="mailbox full")

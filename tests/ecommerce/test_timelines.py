@@ -20,9 +20,11 @@ from ecommerce.services.baskets.baskets import add_products, apply_code
 from mitxonline.coordinator.deliveries import run_delivery
 from mitxonline.coordinator.management.trace import print_traces
 from mitxonline.coordinator.models import Delivery
+from mitxonline.coordinator.replay import give_up, replay_delivery
 from mitxonline.kernel import clock
 from mitxonline.kernel.timeline import (
     EntryGroup,
+    EntryKind,
     SubjectKind,
     Timeline,
     Viewer,
@@ -167,6 +169,19 @@ def test_a_dead_delivery_is_a_problem_with_a_way_on(client: Client, order: Order
     assert dead.state == "pending"
 
 
+def test_a_replay_and_a_give_up_are_told_once_with_the_person(order: Order, finance: User) -> None:
+    first, second = Delivery.objects.filter(state="done").order_by("-pk")[:2]
+    Delivery.objects.filter(pk__in=[first.pk, second.pk]).update(state="dead")
+    replay_delivery(delivery_id=first.pk, by_id=finance.pk, now=clock.now())
+    give_up(delivery_id=second.pk, reason="Told by telephone", by_id=finance.pk, now=clock.now())
+    told = [entry for entry in tell(SubjectKind.ORDER, order.pk, finance).entries if entry.person]
+    [replayed] = [entry for entry in told if "Replayed" in entry.sentence]
+    [over] = [entry for entry in told if "Told by telephone" in entry.details]
+    assert replayed.kind == over.kind == EntryKind.WORK
+    assert finance.email in replayed.person
+    assert finance.email in over.person
+
+
 # Searching, and who may
 
 
@@ -193,6 +208,11 @@ def test_the_search_leads_to_what_a_person_has_in_hand(desk: Client, order: Orde
     assert search(desk, "the-checkout-request").headers["Location"] == trace
     for address in (to_order, person, trace, timeline_url(SubjectKind.CODE, code_id)):
         assert desk.get(address).status_code == 200
+
+
+def test_an_address_that_no_row_can_have_is_not_found(desk: Client) -> None:
+    for key in ("\x00", "trace\x00one"):
+        assert desk.get(timeline_url(SubjectKind.TRACE, key)).status_code == 404
 
 
 def test_nothing_to_search_for_is_said(desk: Client) -> None:
