@@ -22,7 +22,7 @@ from cms.models import (
     ProgramIndexPage,
     ProgramPage,
 )
-from tests.factories import make_contract, make_contract_run, make_course, make_product
+from tests.factories import make_contract, make_contract_run, make_course, make_product, make_run
 from tests.factories.pages import (
     block,
     make_content_page,
@@ -81,6 +81,12 @@ class Rendering(WagtailPageTestCase):  # type: ignore[misc]
             make_product_page(make_product(price="95")),
             make_content_page(body=[("text", {"heading": "Who we are", "text": "<p>People.</p>"})]),
         ]
+
+    def test_only_the_panel_beside_the_page_is_a_landmark(self) -> None:
+        make_product(make_run(self.course))
+        shown = self.client.get(self.course_page.url).text
+        assert shown.count('<section class="panel"') == 2
+        assert shown.count('aria-label="Price and enrollment"') == 1
 
     def test_pages_are_rendered(self) -> None:
         for page in self.pages:
