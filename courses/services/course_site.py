@@ -188,7 +188,11 @@ def _tell_of(client: OpenEdxClient, row: Enrollment) -> _Outcome:
         # Anyone can enter an address; the account with it there may be someone else's.
         return _await_learner(row, "their address isn’t confirmed")
     try:
-        return send(client, row, find_username(client, email=row.user.email, lms_user_id=lms_user_id))
+        username = find_username(client, email=row.user.email, lms_user_id=lms_user_id)
+        if row.active:
+            # Its answer may be lost, and whose address this is be forgotten before it is asked again.
+            Enrollment.objects.filter(pk=row.pk, lms_username="").update(lms_username=username)
+        return send(client, row, username)
     except LearnerUnknown:
         return _await_learner(row, "the course site doesn’t know them")
 

@@ -182,6 +182,31 @@ def test_a_deleted_account_is_unenrolled_by_the_name_it_has_there(world: World) 
     assert rows[0].lms_username == "", "nothing of the person stays"
 
 
+def test_who_deletes_their_account_after_a_lost_answer_is_unenrolled_too(world: World) -> None:
+    give(world.bob, world.run)
+    work()
+    world.site.misbehave("lost", path=ENROLL, times=3)
+    row = give(world.ada, world.run)
+    work()
+    close(Server.LMS)
+    assert said(world.site, "ada", world.run) == ("audit", True), "the work was done"
+    assert state_of(row) == (PENDING, "")
+    close_account(user_id=world.ada.pk, now=clock.now(), by_id=None)
+    work()
+    assert said(world.site, "ada", world.run) == ("audit", False)
+    row.refresh_from_db()
+    assert (row.lms_state, row.lms_username) == (THERE, "")
+    assert said(world.site, "bob", world.run) == ("audit", True)
+
+
+def test_whom_the_site_refused_isnt_kept_as_enrolled(world: World) -> None:
+    world.site.misbehave("forbidden", path=ENROLL)
+    row = give(world.ada, world.run)
+    work()
+    row.refresh_from_db()
+    assert (row.lms_state, row.lms_username) == (REFUSED, "")
+
+
 def test_who_deleted_their_account_and_came_back_stays_enrolled_there(world: World) -> None:
     old, other = give(world.ada, world.run), give(world.ada, world.other)
     work()
