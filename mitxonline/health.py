@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.core.cache import caches
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -18,7 +18,7 @@ from mitxonline.coordinator.metrics import find_beat_age, find_oldest_age
 from mitxonline.kernel import clock
 from mitxonline.kernel.breaker import find_open_breakers
 from mitxonline.kernel.broker import measure_queues
-from mitxonline.kernel.db import limit_statements
+from mitxonline.kernel.db import limit_statements, limit_waiting
 from mitxonline.metrics import metrics
 
 logger = logging.getLogger(__name__)
@@ -37,10 +37,10 @@ class HealthMiddleware:
 
 def database_works() -> bool:
     try:
-        with connection.cursor() as cursor:
+        with limit_waiting(settings.HEALTH_SECONDS), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             return bool(cursor.fetchone() == (1,))
-    except DatabaseError:
+    except Error:
         logger.exception("the database doesn't answer")
         return False
 
@@ -108,11 +108,11 @@ def ready(request: HttpRequest) -> JsonResponse:
 def _report_rows() -> dict[str, str | int | None]:
     now = clock.now()
     try:
-        with limit_statements():
+        with limit_waiting(settings.STATEMENT_SECONDS + settings.HEALTH_SECONDS), limit_statements():
             if not migrations_are_applied():
                 return {"migrations": "missing"}
             oldest, beat = find_oldest_age(now=now), find_beat_age(now=now)
-    except DatabaseError:
+    except Error:
         logger.exception("the database answers too late")
         return {"migrations": "unknown"}
     is_late = oldest > settings.READY_DELIVERY_SECONDS

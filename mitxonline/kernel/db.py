@@ -8,6 +8,8 @@ commits, `transaction_lock` inside one transaction.
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ from typing import Any, Self, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
-from django.db import DatabaseError, connection, models, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, Error, connection, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import Atomic, TransactionManagementError
 from django.utils.translation import gettext_lazy as _
@@ -49,6 +51,31 @@ def limit_statements() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{settings.STATEMENT_SECONDS}s"])
         yield
+
+
+@contextmanager
+def limit_waiting(seconds: float) -> Iterator[None]:
+    """Cut the connection, which raises an Error in the block, whenever it takes longer: the server itself may hang."""
+    watched, is_over = connections[DEFAULT_DB_ALIAS], threading.Event()
+
+    def cut() -> None:
+        while not is_over.wait(seconds):
+            if (held := watched.connection) is None or held.closed:
+                continue  # Connecting has a limit of its own.
+            try:
+                # A copy of the socket, because the block's thread may close its own at this moment.
+                with socket.socket(fileno=os.dup(held.fileno())) as channel:
+                    channel.shutdown(socket.SHUT_RDWR)
+            except (OSError, Error):
+                continue
+
+    watcher = threading.Thread(target=cut, name="limit of waiting", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        watcher.join()
 
 
 @contextmanager

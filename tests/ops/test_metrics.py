@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from threading import Timer
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -276,6 +279,29 @@ def test_a_process_whose_database_lacks_migrations_is_not_ready(monkeypatch: pyt
     status, report = ready()
     assert (status, report["migrations"]) == (503, "missing")
     assert report.keys() == {"database", "migrations", "cache", "broker"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("address", ["/health/", "/health/ready/"])
+def test_a_database_that_hangs_is_answered_in_time(address: str, settings: Any) -> None:
+    settings.HEALTH_SECONDS = 1.0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [backend] = cursor.fetchone()
+    os.kill(backend, signal.SIGSTOP)
+    wake = Timer(15, os.kill, (backend, signal.SIGCONT))  # Without a limit the answer would come then.
+    wake.start()
+    began = monotonic()
+    try:
+        response = Client().get(address)
+        took = monotonic() - began
+    finally:
+        wake.cancel()
+        os.kill(backend, signal.SIGCONT)
+    assert took < 10
+    assert (response.status_code, response.json()["database"]) == (503, "down")
+    connection.close_if_unusable_or_obsolete()  # as the end of a request does
+    assert Client().get(address).json()["database"] == "ok"
 
 
 @pytest.mark.django_db

@@ -19,6 +19,8 @@ STATEMENT_SECONDS = 2  # for a query that monitoring makes
 METRICS_KEPT_SECONDS = 10  # several Prometheus servers cost one round of queries
 METRICS_KEY = "tessera:metrics"  # of the durations in Redis
 
+# For so long /health/ waits for a database that hangs.
+HEALTH_SECONDS = 2.0
 # After so many seconds, /health/ready/ reports a waiting delivery or the schedule as late.
 READY_DELIVERY_SECONDS = 300
 READY_BEAT_SECONDS = 300
