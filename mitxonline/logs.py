@@ -7,14 +7,20 @@ from typing import Any
 import structlog
 from structlog.contextvars import get_contextvars
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+# Also as a parameter in the address of a call, where the @ and what isn't ASCII are quoted, or quoted twice.
+_QUOTED = r"%(?:25)?(?:2[Bb]|[89A-Fa-f][0-9A-Fa-f])"
+# Bounded and without going back, because anyone can ask for an address of thousands of such characters.
+_EMAIL = re.compile(
+    rf"(?:[\w.+-]|{_QUOTED}){{1,64}}+(?:@|%(?:25)?40)(?:[\w-]|{_QUOTED})++(?:\.(?:[\w-]|{_QUOTED})++)++"
+)
 _UUID = re.compile(r"(?:(?<![\w[-])|(?<=%2[Ff]))[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}(?![\w\]-])")
 # Parts of addresses that open something for anyone who has them: codes, and tokens from e-mails about accounts. Such an
 # address may itself be a value in another one (`?next=%2Fenrollmentcode%2F…`).
 _SLASH = r"(?:/|%2[Ff])"
 _PART = r"(?:(?!%2[Ff])[^/?&\s\"'])+"
 _IN_ADDRESS = re.compile(
-    rf"({_SLASH}(?:enrollmentcode|verify-email|password-reset{_SLASH}{_PART}){_SLASH}|[?&](?:code|token)=){_PART}"
+    rf"({_SLASH}(?:enrollmentcode|verify-email|password-reset{_SLASH}{_PART}|account{_SLASH}(?:email|delete)"
+    rf"|login{_SLASH}connect){_SLASH}|[?&](?:code|token)=){_PART}"
 )
 # What else an error of a library may quote: whom it signed in as, and with what.
 _NAMED = re.compile(

@@ -40,9 +40,25 @@ def test_a_line_holds_no_code(address: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["/verify-email/eyJ1c2VyIjox:1abc:xyz-_/", "/password-reset/MQ/c9x-0123456789abcdef/"]
+    "address",
+    [
+        "/verify-email/eyJ1c2VyIjox:1abc:xyz-_/",
+        "/password-reset/MQ/c9x-0123456789abcdef/",
+        "/account/email/eyJ1c2VyIjox:1abc:xyz-_/",
+        "/account/delete/eyJ1c2VyIjox:1abc:xyz-_/",
+        "/login/connect/eyJ1c2VyIjox:1abc:xyz-_/",
+    ],
 )
 def test_a_line_holds_no_link_of_a_mail(address: str) -> None:
     secret = address.strip("/").rpartition("/")[2]
     assert secret not in redact(f'"GET {address} HTTP/1.1" 200 512')
     assert redact("GET /password-reset/sent/ 200") == "GET /password-reset/sent/ 200"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ada%40mail.example", "ada%2Btag%40mail.example", "j%C3%B6rg%40m%C3%BCller.example", "ada%2540mail.example"],
+)
+def test_addresses_of_people_in_those_of_other_servers_are_replaced(address: str) -> None:
+    said = f"Max retries exceeded with url: /api/user/v1/accounts?email={address}&page=2"
+    assert redact(said) == "Max retries exceeded with url: /api/user/v1/accounts?email=[e-mail]&page=2"
