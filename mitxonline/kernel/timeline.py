@@ -369,7 +369,9 @@ def _write(entry: Entry, zone: tzinfo | None) -> Iterator[str]:
     mark = "! " if entry.is_problem else ""
     money = f" {entry.money.formatted()}" if entry.money is not None else ""
     person = f" – {entry.person}" if entry.person else ""
-    yield f"{format_second(entry.at, zone=zone)}  {mark}{entry.sentence}{money}{person}"
+    # A name with line breaks would look like entries of its own.
+    said = " ".join(f"{mark}{entry.sentence}{money}{person}".split())
+    yield f"{format_second(entry.at, zone=zone)}  {said}"
     yield from (f"    {line}" for detail in entry.details for line in detail.splitlines())
 
 

@@ -31,6 +31,7 @@ from mitxonline.kernel.timeline import (
     get_subject,
     tell_timeline,
     timeline_url,
+    write_text,
 )
 from mitxonline.kernel.trace import open_trace
 from mitxonline.users.models import User
@@ -256,6 +257,13 @@ def test_the_text_for_a_ticket_is_what_the_page_shows(desk: Client, order: Order
     assert f"Order {order.number} was placed." in text
     assert "UTC" in text
     assert "WELCOME20" not in text
+
+
+def test_a_name_forges_no_lines_of_the_text(order: Order, buyer: User) -> None:
+    User.objects.filter(pk=buyer.pk).update(name="Grace\n2026-01-01 09:00:00 UTC  The refund was approved.")
+    timeline = tell(SubjectKind.ORDER, order.pk)
+    assert any("\n" in entry.person for entry in timeline.entries)
+    assert not [line for line in write_text(timeline).splitlines() if line.lstrip().startswith("2026-01-01")]
 
 
 def test_a_person_tells_of_a_cart_that_is_still_there(order: Order, buyer: User) -> None:
