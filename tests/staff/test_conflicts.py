@@ -456,6 +456,9 @@ STAFF_FORMS_WITHOUT = {
     "RefundSecondPaymentView": "the payment's state is checked under its lock",
     "KeepSecondPaymentView": "the payment's state is checked under its lock",
     "AcceptRefundView": "the refund's state is checked under its lock",
+    "EnrollmentView": "the enrollment's state is checked under its lock",
+    "GiveUpView": "the delivery's state is checked under its lock",
+    "SearchView": "changes nothing",
 }
 
 

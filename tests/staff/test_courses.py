@@ -85,7 +85,7 @@ class TestOnePage:
         course = self.make_world(size)
         client = sign_in_as("superuser")
         client.get(f"/cms/courses/{course.pk}/")
-        with queries(exactly=17):
+        with queries(exactly=18):
             client.get(f"/cms/courses/{course.pk}/")
 
 
