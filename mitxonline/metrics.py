@@ -16,6 +16,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from mitxonline.kernel.db import limit_waiting
+
 logger = logging.getLogger(__name__)
 
 _KEY = "metrics"
@@ -58,7 +60,8 @@ class Figures:
 def _read(path: str, families: list[Metric]) -> bool:
     """Add the families that a function returns; return whether it failed before the end."""
     try:
-        families.extend(import_string(path)())
+        with limit_waiting(settings.STATEMENT_SECONDS + settings.HEALTH_SECONDS):
+            families.extend(import_string(path)())
     except Exception:
         logger.warning("metrics not read", extra={"part": path}, exc_info=True)
         return True

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from threading import Timer
@@ -281,10 +282,9 @@ def test_a_process_whose_database_lacks_migrations_is_not_ready(monkeypatch: pyt
     assert report.keys() == {"database", "migrations", "cache", "broker"}
 
 
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("address", ["/health/", "/health/ready/"])
-def test_a_database_that_hangs_is_answered_in_time(address: str, settings: Any) -> None:
-    settings.HEALTH_SECONDS = 1.0
+@contextmanager
+def hanging_database() -> Iterator[None]:
+    """Stop the server's process of this connection for 15 seconds, or until the block ends; fail if it took so long."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         [backend] = cursor.fetchone()
@@ -293,15 +293,32 @@ def test_a_database_that_hangs_is_answered_in_time(address: str, settings: Any) 
     wake.start()
     began = monotonic()
     try:
-        response = Client().get(address)
-        took = monotonic() - began
+        yield
+        assert monotonic() - began < 10
     finally:
         wake.cancel()
         os.kill(backend, signal.SIGCONT)
-    assert took < 10
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("address", ["/health/", "/health/ready/"])
+def test_a_database_that_hangs_is_answered_in_time(address: str, settings: Any) -> None:
+    settings.HEALTH_SECONDS = 1.0
+    with hanging_database():
+        response = Client().get(address)
     assert (response.status_code, response.json()["database"]) == (503, "down")
     connection.close_if_unusable_or_obsolete()  # as the end of a request does
     assert Client().get(address).json()["database"] == "ok"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_figures_of_a_database_that_hangs_are_missing_in_time(settings: Any) -> None:
+    settings.HEALTH_SECONDS, settings.STATEMENT_SECONDS = 1.0, 1
+    with hanging_database():
+        missing = find_missing(read())
+    assert missing["shop"] == 1
+    connection.close_if_unusable_or_obsolete()  # as the end of a request does
+    assert find_missing(read())["shop"] == 0
 
 
 @pytest.mark.django_db
