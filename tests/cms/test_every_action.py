@@ -51,7 +51,8 @@ def tell(record_property: Any) -> Any:
     def tell(case: tuple[str, str, str], works: bool, said: Answer) -> None:
         outcome = Outcome.WORKS if works else Outcome.ABSENT if said.is_absent else Outcome.REFUSED
         why = "" if works else said.why
-        record_property("case", (*case, outcome, why))
+        # Plain text, which parallel workers can send.
+        record_property("case", tuple(str(each) for each in (*case, outcome, why)))
         assert works or why, f"nothing happened, and the page doesn't say why ({said.status})"
         wrong = compare_outcome(case, outcome, why)
         assert not wrong, wrong

@@ -31,7 +31,7 @@ class Collector:
         for name, value in report.user_properties:
             if name == "case" and report.when == "call" and report.passed:
                 kind, action, role, outcome, why = value
-                self.outcomes[kind, action, role] = outcome
+                self.outcomes[kind, action, role] = Outcome(outcome)
                 self.reasons[kind, action, role] = why
 
 
