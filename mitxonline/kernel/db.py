@@ -150,7 +150,6 @@ def prepare_session(*, connection: Any, **_kwargs: Any) -> None:
     pid, _jit = session.execute("SELECT pg_backend_pid(), set_config('jit', 'off', false)").fetchone()
     if pid != session.info.backend_pid:
         connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True
-        session.prepare_threshold = None
 
 
 def run_sql(sql: str, params: Params = ()) -> int:

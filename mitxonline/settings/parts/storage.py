@@ -6,14 +6,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from mitxonline.settings.env import BASE_DIR, env, read
 
-# Parameters go beside the statement, so that the server can keep its plan from a statement's third run on. Planning
-# takes longer than running for many of ours. Behind a pooler nothing is prepared (mitxonline.kernel.db).
-_CONNECTION = {
-    "connect_timeout": 5,
-    "application_name": "tessera",
-    "server_side_binding": True,
-    "prepare_threshold": 2,
-}
+# Parameters stay in the statement: with server_side_binding PostgreSQL refuses some of Wagtail's queries (DISTINCT with
+# an ORDER BY that has parameters).
+_CONNECTION = {"connect_timeout": 5, "application_name": "tessera"}
 
 _database = read("DATABASE_URL", "", lambda: env.db_url("DATABASE_URL"))
 if "postgresql" not in _database.get("ENGINE", "") or not _database.get("NAME"):
