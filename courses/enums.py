@@ -46,7 +46,7 @@ class EnrollmentLmsState(models.TextChoices):
 
 
 class RunLmsState(models.TextChoices):
-    """Where a run stands in the course site (Open edX): only runs that it has to make are ever told of."""
+    """Where a run stands in the course site (Open edX). Set only for runs that it has to make."""
 
     NOT_NEEDED = "not_needed", _("Not needed")
     WAITING_FOR_SOURCE = "waiting_for_source", _("Waiting for a source run")

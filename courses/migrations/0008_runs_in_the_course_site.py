@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 def name_states(apps, _schema_editor):
-    """Of a run that failed, the course site is asked again."""
+    """Ask the course site again for runs that failed."""
     runs = apps.get_model("courses", "CourseRun")._base_manager
     runs.filter(lms_state="sent").update(lms_state="there")
     runs.filter(lms_state="failed").update(lms_state="pending")

@@ -36,7 +36,7 @@ class StudioRun:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The dates a run shall have. Studio keeps a start and an end once they are set, so None leaves them."""
+    """The dates to set on a run. Studio keeps a start and an end once they are set, so None leaves them."""
 
     start: datetime | None
     end: datetime | None
