@@ -68,7 +68,7 @@ check: setup ## Lint, formats, spelling, dependencies, types, import directions,
 	$(VENV)/bin/codespell
 	$(VENV)/bin/deptry .
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/djlint --quiet --lint frontend cms b2b ecommerce courses mitxonline dev
+	$(VENV)/bin/djlint --quiet --lint frontend reports cms b2b ecommerce courses mitxonline dev
 	DJANGO_SETTINGS_MODULE=mitxonline.settings.test $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(PYTHON) manage.py check --settings mitxonline.settings.test --fail-level WARNING
 	$(PYTHON) -m tests.ops.deploy_check

@@ -35,6 +35,7 @@ DEBUG = False
 INSTALLED_APPS = [
     "dev.demo",  # `load_demo`, which refuses a real site unless it is forced
     "frontend",
+    "reports",
     "cms",
     "b2b",
     "ecommerce",

@@ -41,7 +41,7 @@ from tests.support.databases import ProcessDatabase
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("demo")]
 
 NOW = clock.start_of_day(date(2025, 11, 21)) + timedelta(hours=10)
-COUNTED = ("courses", "ecommerce", "b2b", "cms", "users", "coordinator", "wagtailcore", "wagtailimages")
+COUNTED = ("courses", "ecommerce", "b2b", "cms", "reports", "users", "coordinator", "wagtailcore", "wagtailimages")
 
 
 def load(now: datetime = NOW) -> bool:

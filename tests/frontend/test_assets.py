@@ -14,7 +14,7 @@ from frontend.templatetags.ui import MIRRORED
 ROOT = Path(frontend.__file__).parent
 PROJECT = ROOT.parent
 STATIC = ROOT / "static/frontend"
-APPS = ("frontend", "cms", "b2b", "ecommerce", "courses", "mitxonline", "dev")
+APPS = ("frontend", "cms", "b2b", "ecommerce", "courses", "mitxonline", "reports", "dev")
 TEMPLATES = sorted(
     path
     for path in chain.from_iterable((PROJECT / app).rglob("templates/**/*.html") for app in APPS)

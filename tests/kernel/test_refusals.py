@@ -16,7 +16,7 @@ from mitxonline.users.closing import Obstacle
 from mitxonline.users.sso.errors import SignInRefused
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline")
+APPS = ("b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline", "reports")
 DECLARES_REFUSAL = re.compile(r"^class \w+\((?:DomainError|NotFound|Forbidden|RateLimited|\w+Refused)\):", re.MULTILINE)
 SAMPLES: dict[str, object] = {
     "str": "Northgate",

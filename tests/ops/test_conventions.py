@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline")
+PACKAGES = ("b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline", "reports")
 
 # Public classes that may share a name; Django looks `Command` up in each management command's module.
 SHARED_NAMES = {

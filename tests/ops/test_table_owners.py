@@ -16,6 +16,7 @@ APPS = {
     "courses": "courses",
     "ecommerce": "ecommerce",
     "frontend": "frontend",
+    "reports": "reports",
     "users": "mitxonline/users",
     "coordinator": "mitxonline/coordinator",
 }

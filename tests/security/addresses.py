@@ -9,6 +9,8 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern
 
+OURS = frozenset({"mitxonline", "courses", "ecommerce", "b2b", "cms", "reports", "frontend", "dev"})
+
 
 @dataclass(frozen=True)
 class Address:
@@ -20,7 +22,7 @@ class Address:
 
     @property
     def is_ours(self) -> bool:
-        return self.module.split(".")[0] in {"mitxonline", "courses", "ecommerce", "b2b", "cms", "frontend", "dev"}
+        return self.module.split(".")[0] in OURS
 
 
 def every_address() -> list[Address]:

@@ -24,7 +24,7 @@ from tests.support.forms import open_form, send_form
 
 pytestmark = pytest.mark.django_db
 
-OURS = ("mitxonline", "courses", "ecommerce", "b2b", "cms", "frontend")
+OURS = ("mitxonline", "courses", "ecommerce", "b2b", "cms", "frontend", "reports")
 MODELS = [model for model in apps.get_models() if model.__module__.split(".")[0] in OURS]
 CONSTRAINTS = [(model, each) for model in MODELS for each in model._meta.constraints]
 

@@ -1,0 +1,1 @@
+"""Audits and reports in the Wagtail admin."""
