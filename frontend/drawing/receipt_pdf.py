@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import BytesIO
-from typing import Any
 
-from django.conf import settings
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from fpdf import FPDF, FontFace
+from fpdf import FontFace
 from fpdf.enums import CellBordersLayout, XPos, YPos
 from fpdf.table import Table
 
 from ecommerce.enums import OrderState
 from ecommerce.selectors.discount_text import gateway_name
 from ecommerce.selectors.receipts import LineData, ReceiptData
+from frontend.drawing.document_pdf import CELL_PADDING, GRAY, ROW, SHADE, WIDTH, DocumentPDF
 from frontend.drawing.mark import picture
-from frontend.drawing.pdf_fonts import BOLD, BOLD_FALLBACKS, FONTS, REGULAR, find_fallbacks, printable
 from frontend.site.brands import Brand, mail_brand
 from mitxonline.kernel.dates import format_day, format_moment
 
-FAMILY = "Hanken"
-INK, GRAY, LINE, SHADE = (16, 32, 27), (90, 105, 99), (218, 225, 222), (237, 241, 239)
-# In millimeters.
-MARGIN = 20.0
-WIDTH = 170.0
-COLUMNS = (86, 28, 28, 28)  # course, price, discount, paid
-ROW = 5.0
-CELL_PADDING = 2.0
+COLUMNS = (86, 28, 28, 28)  # course, price, discount, paid; in millimeters
 
 
 def mailed_receipt_pdf(data: ReceiptData) -> bytes:
@@ -47,7 +36,7 @@ def receipt_pdf(data: ReceiptData, *, brand_name: str, mark: bytes, brand_email:
     """
     pdf = ReceiptPDF(data, brand_name=brand_name, brand_email=brand_email)
     pdf.add_page()
-    pdf.draw_head(mark)
+    pdf.draw_head(mark, brand_name=brand_name, title=_("Receipt"), number=data.number)
     pdf.draw_facts()
     pdf.draw_lines()
     pdf.draw_totals()
@@ -55,36 +44,16 @@ def receipt_pdf(data: ReceiptData, *, brand_name: str, mark: bytes, brand_email:
     return bytes(pdf.output())
 
 
-class ReceiptPDF(FPDF):
+class ReceiptPDF(DocumentPDF):
     def __init__(self, data: ReceiptData, *, brand_name: str, brand_email: str) -> None:
-        super().__init__(format="A4")
         self.data = data
-        self.brand_name = brand_name
         self.seller_name = data.seller.name or brand_name
         self.seller_email = data.seller.support_email or brand_email
-        self.set_margins(MARGIN, MARGIN)
-        self.set_auto_page_break(True, margin=MARGIN)
-        self.fallbacks: list[str] = []
-        self.add_font(FAMILY, "", FONTS / f"{REGULAR}.ttf")
-        self.add_font(FAMILY, "B", FONTS / f"{BOLD}.ttf")
-        self.set_text_shaping(True)
-        self.set_title(self._prepare(f"{_('Receipt')} {data.number}"))
-        self.set_author(self._prepare(self.seller_name))
-        self.set_lang(get_language() or settings.LANGUAGE_CODE)
-        self.set_creation_date(data.fulfilled_at or data.placed_at)
-        self.set_draw_color(*LINE)
-
-    def draw_head(self, mark: bytes) -> None:
-        top = self.get_y()
-        self.image(BytesIO(mark), MARGIN, top, 9.8, 9.8, keep_aspect_ratio=True)
-        self.set_xy(MARGIN + 13, top)
-        self._write(self.brand_name, width=80, height=9.8, size=15, bold=True)
-        self.set_xy(-MARGIN - 80, top)
-        self._write(_("Receipt"), width=80, height=6, size=13, bold=True, align="R")
-        self.set_xy(-MARGIN - 80, top + 6)
-        self._write(self.data.number, width=80, height=5, size=9, color=GRAY, align="R")
-        self.set_y(top + 15)
-        self._draw_line()
+        super().__init__(
+            title=f"{_('Receipt')} {data.number}",
+            author=self.seller_name,
+            created_at=data.fulfilled_at or data.placed_at,
+        )
 
     def draw_facts(self) -> None:
         data = self.data
@@ -174,24 +143,6 @@ class ReceiptPDF(FPDF):
             if line:
                 self.multi_cell(0, ROW, self._prepare(line), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
-    def _prepare(self, text: str) -> str:
-        """Return the text as it can be printed, with the fonts that it needs added."""
-        text = printable(text)
-        for name in find_fallbacks(text):
-            if name not in self.fallbacks:
-                self.fallbacks.append(name)
-                self.add_font(name, "", FONTS / f"{name}.ttf")
-                if bold := BOLD_FALLBACKS.get(name):
-                    self.add_font(name, "B", FONTS / f"{bold}.ttf")
-        self.set_fallback_fonts(self.fallbacks, exact_match=False)
-        return text
-
-    def _render_styled_text_line(self, *args: Any, **kwargs: Any) -> Any:
-        # fpdf2 2.8 thinks that a font set for a part of a line ends with the line. In a PDF it doesn't, so the font is
-        # named again at the start of each line.
-        self.current_font_is_set_on_page = False
-        return super()._render_styled_text_line(*args, **kwargs)
-
     def _about_line(self, line: LineData) -> Iterator[str]:
         if line.dates:
             yield line.dates
@@ -226,31 +177,3 @@ class ReceiptPDF(FPDF):
         if self.data.state == OrderState.PARTIALLY_REFUNDED:
             return _("Partly canceled") if is_free else _("Partly refunded")
         return _("Complete") if is_free else _("Paid")
-
-    def _write_total(self, label: str, amount: str, *, bold: bool = False) -> None:
-        self.set_x(MARGIN + WIDTH - 90)
-        self._write(label, width=58, height=6.5, size=10, bold=bold)
-        self._write(amount, width=31, height=6.5, size=10, bold=bold, align="R")
-        self.ln()
-
-    def _write(
-        self,
-        text: str,
-        *,
-        width: float,
-        height: float,
-        size: float,
-        bold: bool = False,
-        color: tuple[int, int, int] = INK,
-        align: str = "L",
-    ) -> None:
-        self._set_style(size=size, bold=bold, color=color)
-        self.cell(width, height, self._prepare(text), align=align)
-
-    def _set_style(self, *, size: float, bold: bool = False, color: tuple[int, int, int] = INK) -> None:
-        self.set_font(FAMILY, "B" if bold else "", size)
-        self.set_text_color(*color)
-
-    def _draw_line(self) -> None:
-        self.line(MARGIN, self.get_y(), MARGIN + WIDTH, self.get_y())
-        self.ln(2)
