@@ -22,17 +22,6 @@ class ContractStanding(models.TextChoices):
     OPEN = "open", _("Open")
 
 
-class CodeState(models.TextChoices):
-    """What a contract's code is at the moment; `b2b.codes` decides it."""
-
-    FREE = "free", _("Not assigned")
-    ASSIGNED = "assigned", _("Assigned")
-    HELD = "held", _("In checkout")
-    USED = "used", _("Used")
-    WITHDRAWN = "withdrawn", _("Withdrawn")
-    OFF = "off", _("Off")
-
-
 class ManagedCodeState(models.TextChoices):
     """The states of a code or an invitation in the words of an organization's managers."""
 

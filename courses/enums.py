@@ -26,6 +26,7 @@ class EnrollmentSource(models.TextChoices):
     FREE = "free", _("Free enrollment")
     ORDER = "order", _("Order")
     CODE = "code", _("Enrollment code")
+    REGISTRATION = "registration", _("Registration code")
     CONTRACT = "contract", _("Contract")
     MANUAL = "manual", _("Staff")
 

@@ -46,6 +46,17 @@ class UseState(models.TextChoices):
 LIVE_USE_STATES = (UseState.HELD, UseState.CONFIRMED)
 
 
+class CodeState(models.TextChoices):
+    """What a code with one use is at the moment; `ecommerce.codes` decides it."""
+
+    FREE = "free", _("Not assigned")
+    ASSIGNED = "assigned", _("Assigned")
+    HELD = "held", _("In checkout")
+    USED = "used", _("Used")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    OFF = "off", _("Off")
+
+
 class BasketKind(models.TextChoices):
     ORDINARY = "ordinary", _("Ordinary")
     LINK = "link", _("Opened by a contract's link")

@@ -31,19 +31,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from b2b.codes import (
-    IN_CONTRACT,
-    MANAGED_STATES,
-    OF_REMOVED_RUN,
-    code_state,
-    in_state,
-    product_url,
-    redeem_url,
-    with_code_facts,
-)
-from b2b.enums import CodeState, MailState
+from b2b.codes import IN_CONTRACT, MANAGED_STATES, OF_REMOVED_RUN, product_url, with_code_facts
+from b2b.enums import MailState
 from b2b.models import ContractRun, HandOutMail
-from ecommerce.enums import LIVE_USE_STATES, UseState
+from ecommerce.codes import code_state, in_state, redeem_url
+from ecommerce.enums import LIVE_USE_STATES, CodeState, UseState
 from ecommerce.models import CodeUse, DiscountCode, OrderLine
 from mitxonline.kernel.clock import date_of
 from mitxonline.kernel.money import Money

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from django.db.models import F, Q
 
-from b2b.codes import COUNTED_USE_STATES, IN_CONTRACT, SHARED, in_state, with_code_facts
-from b2b.enums import CodeState
+from b2b.codes import IN_CONTRACT, with_code_facts
 from b2b.models import ContractMembership, ContractRun, ContractTerms, HandOut
 from b2b.seats import count_seats
+from ecommerce.codes import COUNTED_USE_STATES, SHARED, in_state
+from ecommerce.enums import CodeState
 from ecommerce.models import CodeUse, DiscountCode
 
 

@@ -11,19 +11,8 @@ from typing import Any
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
-from b2b.codes import (
-    COUNTED_USE_STATES,
-    IN_CONTRACT,
-    OF_REMOVED_RUN,
-    code_state,
-    in_managed_state,
-    managed_state,
-    product_url,
-    redeem_url,
-    with_code_facts,
-)
+from b2b.codes import IN_CONTRACT, OF_REMOVED_RUN, in_managed_state, managed_state, product_url, with_code_facts
 from b2b.enums import (
-    CodeState,
     ContractStanding,
     IntegrationType,
     MailState,
@@ -45,7 +34,8 @@ from b2b.seats import SeatCount, count_seats
 from b2b.selectors.codes import CodeFilter, matching
 from b2b.selectors.handouts import shared_codes, used_hand_outs
 from courses.rules import is_enrollable
-from ecommerce.enums import UseState
+from ecommerce.codes import COUNTED_USE_STATES, code_state, redeem_url
+from ecommerce.enums import CodeState, UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money

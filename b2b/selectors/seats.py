@@ -11,8 +11,8 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 from social_django.models import UserSocialAuth
 
-from b2b.codes import in_state, with_code_facts
-from b2b.enums import CodeState, ContractStanding, IntegrationType, MembershipSource, MembershipState
+from b2b.codes import with_code_facts
+from b2b.enums import ContractStanding, IntegrationType, MembershipSource, MembershipState
 from b2b.models import (
     ContractMembership,
     ContractRun,
@@ -26,6 +26,8 @@ from b2b.selectors.contracts import initials
 from courses.models import Course, Enrollment
 from courses.rules import is_enrollable
 from courses.selectors.dashboard import enrolled_run_ids
+from ecommerce.codes import in_state
+from ecommerce.enums import CodeState
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money

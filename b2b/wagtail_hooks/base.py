@@ -18,9 +18,10 @@ from django.views.generic import TemplateView
 from wagtail.admin.widgets.button import HeaderButton
 from wagtail.permission_policies import ModelPermissionPolicy
 
-from b2b.enums import CodeState, ContractStanding, IntegrationType, MembershipState, ReconcileState
+from b2b.enums import ContractStanding, IntegrationType, MembershipState, ReconcileState
 from b2b.models import ContractPage, ContractTerms, OrganizationPage
 from b2b.selectors.contracts import list_contracts
+from ecommerce.enums import CodeState
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.staff.lists import StaffIndexView

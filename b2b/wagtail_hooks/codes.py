@@ -18,7 +18,6 @@ from wagtail.admin import messages
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.widgets.button import Button, HeaderButton
 
-from b2b.enums import CodeState
 from b2b.selectors.codes import (
     COUNTED,
     MAX_WORKBOOK_ROWS,
@@ -33,6 +32,7 @@ from b2b.selectors.codes import (
     runs_of,
 )
 from b2b.wagtail_hooks.base import TONES, ContractListView, ContractMixin, contract_url
+from ecommerce.enums import CodeState
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import audit, clock
 from mitxonline.kernel.spreadsheets import spreadsheet_response

@@ -17,7 +17,7 @@ from wagtail.admin import messages
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.ui.tables import Column, DateColumn
 
-from b2b.enums import CodeState, MailState
+from b2b.enums import MailState
 from b2b.errors.handouts import NoSeatToGive
 from b2b.models import HandOut
 from b2b.selectors.codes import CodeLine, RunOfContract, code_line, runs_of
@@ -36,6 +36,7 @@ from b2b.services.handouts.assign import (
 from b2b.services.handouts.revoke import cancel_invitation, revoke_code
 from b2b.wagtail_hooks.base import TONES, ContractFormView, ContractListView, ContractPageView, contract_url
 from b2b.wagtail_hooks.codes import name_run
+from ecommerce.enums import CodeState
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.names import NameField

@@ -16,7 +16,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, ngettext_lazy
 
-from b2b.codes import CAN_BE_USED, IN_CONTRACT, with_code_facts
+from b2b.codes import IN_CONTRACT, with_code_facts
 from b2b.enums import ContractStanding, IntegrationType
 from b2b.models import ContractPage, ContractTerms
 from b2b.seats import SeatCount, count_seats
@@ -33,6 +33,7 @@ from b2b.services.contracts.wording import (
     say_count,
 )
 from courses.models import Enrollment
+from ecommerce.codes import CAN_BE_USED
 from ecommerce.models import DiscountCode
 from mitxonline.kernel.clock import date_of
 from mitxonline.kernel.fingerprint import fingerprint

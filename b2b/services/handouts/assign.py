@@ -17,8 +17,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from b2b.codes import IN_CONTRACT, NEVER_TAKEN, in_state, with_code_facts
-from b2b.enums import CodeState, ContractStanding, MailKind, MailState, WithdrawnBy
+from b2b.codes import IN_CONTRACT, with_code_facts
+from b2b.enums import ContractStanding, MailKind, MailState, WithdrawnBy
 from b2b.errors.handouts import (
     CodeNotAssigned,
     CodeNotFree,
@@ -49,6 +49,8 @@ from b2b.services.handouts.revoke import (
     end_hand_outs,
 )
 from courses.models import Enrollment
+from ecommerce.codes import NEVER_TAKEN, in_state
+from ecommerce.enums import CodeState
 from ecommerce.models import BasketCode, DiscountCode
 from ecommerce.services.discounts.batches import Assignment, assign_codes, remove_from_baskets, replace_code
 from mitxonline.kernel import clock

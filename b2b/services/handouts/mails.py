@@ -18,12 +18,12 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import get_language, gettext_noop
 
-from b2b.codes import redeem_url
 from b2b.enums import MailKind, MailState
 from b2b.errors.handouts import MailServerAway, TooManyMails
 from b2b.events import HandOutMailsQueued
 from b2b.models import HandOut, HandOutMail, OrganizationMembership
 from b2b.selectors.handouts import used_hand_outs
+from ecommerce.codes import redeem_url
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
 from mitxonline.kernel.mail import build_email

@@ -8,8 +8,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from b2b.codes import in_state, with_code_facts
-from b2b.enums import CodeState, MembershipSource, MembershipState
+from b2b.codes import with_code_facts
+from b2b.enums import MembershipSource, MembershipState
 from b2b.errors.seats import AlreadySeated, ContractClosed, NotAMember, PaymentNeeded
 from b2b.models import ContractMembership, ContractRun
 from b2b.rules import refuse_replaced
@@ -20,6 +20,8 @@ from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
 from courses.services.enrollments import enroll
+from ecommerce.codes import in_state
+from ecommerce.enums import CodeState
 from ecommerce.models import Basket, DiscountCode
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.codes import find_code, judge_code
