@@ -57,6 +57,14 @@ class CodeState(models.TextChoices):
     OFF = "off", _("Off")
 
 
+class CodeChangeKind(models.TextChoices):
+    """What is done to a registration code besides using it."""
+
+    SWITCHED_OFF = "switched_off", _("Switched off")
+    SWITCHED_ON = "switched_on", _("Switched on again")
+    MOVED = "moved", _("Moved to another start")
+
+
 class BasketKind(models.TextChoices):
     ORDINARY = "ordinary", _("Ordinary")
     LINK = "link", _("Opened by a contract's link")

@@ -34,8 +34,9 @@ class EnrolledRun:
 
 
 def find_line_runs(lines: Iterable[OrderLine]) -> dict[int, RunsByCourse]:
-    """Return what each order line gives, by its id; runs and orders are loaded.
+    """Return what each order line gives its buyer, by its id; runs and orders are loaded.
 
+    A group's line gives its buyer nothing but codes.
     A program gives the starts stored with its line. Programs sold before starts were stored give what was suggested
     when they were ordered.
     """
@@ -49,7 +50,9 @@ def find_line_runs(lines: Iterable[OrderLine]) -> dict[int, RunsByCourse]:
             stored.setdefault(row.line_id, {})[row.course_id] = row.run_id
     runs: dict[int, RunsByCourse] = {}
     for line in lines:
-        if line.product.course_run is not None:
+        if line.is_group:
+            runs[line.pk] = {}
+        elif line.product.course_run is not None:
             runs[line.pk] = {line.product.course_run.course_id: line.product.course_run.pk}
         elif line.pk in is_known:
             runs[line.pk] = stored.get(line.pk, {})
@@ -152,7 +155,7 @@ def _describe_unsettled(order: Order) -> UnsettledOrder:
     runs = find_line_runs(lines)
     return UnsettledOrder(
         number=order.number,
-        product_ids=frozenset(line.product_id for line in lines),
+        product_ids=frozenset(line.product_id for line in lines if not line.is_group),
         course_ids=frozenset(course_id for each in runs.values() for course_id in each),
         titles=tuple(line.title for line in lines),
         is_at_bank=order.state == OrderState.PENDING and not has_money(order),
@@ -171,7 +174,12 @@ def has_bought_program(user_id: int, program_id: int) -> bool:
     return bought.filter(order__state__in=(OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED)).exists()
 
 
-def find_deliverable_lines(order_id: int) -> list[OrderLine]:
-    """Return the lines of an order that give something, with their products: not those refunded in full."""
+def find_standing_lines(order_id: int) -> list[OrderLine]:
+    """Return the lines of an order that weren't refunded in full, with their products."""
     lines = OrderLine.objects.standing().filter(order_id=order_id)
-    return list(lines.select_related("product__course_run", "order").order_by("pk"))
+    return list(lines.select_related("product__course_run", "order", "seat_sale").order_by("pk"))
+
+
+def find_deliverable_lines(order_id: int) -> list[OrderLine]:
+    """Return those lines of an order that give its buyer courses. A group's line gives codes."""
+    return [line for line in find_standing_lines(order_id) if not line.is_group]

@@ -28,9 +28,9 @@ from ecommerce.events import (
 from ecommerce.models import Order, OrderLine, Refund, RefundRequest
 from ecommerce.ownership import (
     choose_runs_to_enroll,
-    find_deliverable_lines,
     find_enrolled_runs,
     find_line_runs,
+    find_standing_lines,
     record_given_runs,
 )
 from ecommerce.selectors.payments import payment_standing
@@ -40,6 +40,7 @@ from ecommerce.services.orders.alerts import raise_alert
 from ecommerce.services.orders.closing import close_carts_and_orders, rename_codes
 from ecommerce.services.orders.enrollment import enrollment_source
 from ecommerce.services.payment.notices import process_notice
+from ecommerce.services.registration.codes import sell_seats_of
 from mitxonline.kernel import clock
 from mitxonline.kernel.mail import MailFile, send_email
 from mitxonline.users.events import AccountClosed
@@ -65,9 +66,12 @@ def process_received_notice(event: NoticeReceived) -> None:
 def enroll_buyer(event: OrderFulfilled) -> None:
     """Enroll the buyer in what each line sells, in the transaction that fulfills the order.
 
-    Raises NotForSale for a line that no longer gives any course: the order then goes to review.
+    What they bought for a group becomes registration codes instead. Raises NotForSale for a line that no longer gives
+    any course: the order then goes to review.
     """
-    lines = find_deliverable_lines(event.order_id)
+    standing = find_standing_lines(event.order_id)
+    sell_seats_of(standing, now=event.at)
+    lines = [line for line in standing if not line.is_group]
     if not lines:
         return
     runs = find_line_runs(lines)

@@ -10,6 +10,7 @@ from ecommerce.models.order import Order, OrderLine, OrderLineCourse, OrderQuery
 from ecommerce.models.payment import PaymentAttempt
 from ecommerce.models.product import PriceChange, Product, ProductQuerySet
 from ecommerce.models.refund import Refund, RefundLine, RefundQuerySet, RefundRequest
+from ecommerce.models.seat_sale import RegistrationCodeChange, SeatSale
 from ecommerce.models.shop_settings import ShopSettings
 
 __all__ = [
@@ -38,5 +39,7 @@ __all__ = [
     "RefundLine",
     "RefundQuerySet",
     "RefundRequest",
+    "RegistrationCodeChange",
+    "SeatSale",
     "ShopSettings",
 ]

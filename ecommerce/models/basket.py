@@ -13,7 +13,7 @@ from courses.models import Course, CourseRun
 from ecommerce.enums import BasketKind
 from ecommerce.models.discount import DiscountCode
 from ecommerce.models.fields import amount_field, currency_field
-from ecommerce.models.product import Product
+from ecommerce.models.product import MAX_SEATS, Product
 from mitxonline.kernel.db import LockableQuerySet
 
 LINK_BASKET_LIFE = timedelta(hours=24)
@@ -83,11 +83,20 @@ class Basket(models.Model):
 
 
 class BasketItem(models.Model):
-    """One product in a basket."""
+    """One product in a basket, for the buyer or for a group. The same course may be there once for each."""
 
     basket = models.ForeignKey(Basket, verbose_name=_("basket"), on_delete=models.CASCADE, related_name="items")
     product = models.ForeignKey(
         Product, verbose_name=_("product"), on_delete=models.PROTECT, related_name="basket_items"
+    )
+    seats = models.PositiveSmallIntegerField(
+        _("seats for a group"), null=True, blank=True, help_text=_("Empty if the course is for the buyer.")
+    )
+    # So that an upsert finds the item: the buyer's own one or the group's.
+    is_group = models.GeneratedField(
+        expression=models.ExpressionWrapper(Q(seats__isnull=False), output_field=models.BooleanField()),
+        output_field=models.BooleanField(),
+        db_persist=True,
     )
     added_at = models.DateTimeField(_("added"))
     kept_at = models.DateTimeField(
@@ -104,7 +113,13 @@ class BasketItem(models.Model):
         verbose_name_plural = _("basket items")
         ordering = ["pk"]
         constraints = [
-            models.UniqueConstraint(fields=["basket", "product"], name="basket_item_once"),
+            models.UniqueConstraint(
+                fields=["basket", "product", "is_group"], name="basket_item_once_for_buyer_and_group"
+            ),
+            models.CheckConstraint(
+                condition=Q(seats__isnull=True) | Q(seats__gte=1, seats__lte=MAX_SEATS),
+                name="basket_item_seats_from_1_to_1000",
+            ),
         ]
 
     def __str__(self) -> str:

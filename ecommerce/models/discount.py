@@ -40,8 +40,8 @@ def validate_max_uses(number: int) -> None:
 
 class DiscountQuerySet(LockableQuerySet["Discount"]):
     def of_the_shop(self) -> Self:
-        """Leave out the discounts of contracts, which create and change their own."""
-        return self.filter(unlocks__isnull=True)
+        """Leave out the discounts of contracts and of seat sales, which create and change their own."""
+        return self.filter(unlocks__isnull=True, seat_sale__isnull=True)
 
     def in_force(self, now: datetime) -> Self:
         """Return the active discounts whose dates include `now`."""

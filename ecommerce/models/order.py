@@ -15,7 +15,7 @@ from courses.models import Course, CourseRun
 from ecommerce.enums import AttemptState, OrderState, ReviewCause
 from ecommerce.errors.checkout import WrongOrderState
 from ecommerce.models.fields import amount_field, currency_field
-from ecommerce.models.product import Product
+from ecommerce.models.product import MAX_SEATS, Product
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.models import TracedModel
 from mitxonline.kernel.money import Money
@@ -100,6 +100,10 @@ class Order(TracedModel):
         _("country"), max_length=2, blank=True, default="", db_default="", help_text=_("Two letters (ISO 3166).")
     )
     billing_tax_id = models.CharField(_("buyer’s tax number"), max_length=60, blank=True, default="", db_default="")
+    company = models.CharField(_("company"), max_length=255, blank=True, default="", db_default="")
+    contact_name = models.CharField(_("contact"), max_length=255, blank=True, default="", db_default="")
+    contact_email = models.EmailField(_("contact’s e-mail address"), blank=True, default="", db_default="")
+    po_number = models.CharField(_("purchase order number"), max_length=60, blank=True, default="", db_default="")
     tax_total = amount_field(
         _("tax"), null=True, blank=True, help_text=_("Included in the total. Empty if the gateway didn’t report any.")
     )
@@ -245,6 +249,12 @@ class OrderLine(models.Model):
     item_id = models.CharField(_("course key or program id"), max_length=255)
     sku = models.CharField(_("SKU"), max_length=100)
     mode = models.CharField(_("mode"), max_length=20, choices=EnrollmentMode)
+    seats = models.PositiveSmallIntegerField(
+        _("seats for a group"),
+        null=True,
+        blank=True,
+        help_text=_("Empty if the course is for the buyer. The amounts are those of all seats together."),
+    )
     list_price = amount_field(_("list price"))
     discount_amount = amount_field(_("discount"))
     deducted = amount_field(
@@ -317,7 +327,16 @@ class OrderLine(models.Model):
         verbose_name_plural = _("order lines")
         ordering = ["pk"]
         constraints = [
-            models.UniqueConstraint(fields=["order", "product"], name="order_line_once_per_product"),
+            models.UniqueConstraint(
+                fields=["order", "product"], condition=Q(seats__isnull=True), name="order_line_once_for_the_buyer"
+            ),
+            models.UniqueConstraint(
+                fields=["order", "product"], condition=Q(seats__isnull=False), name="order_line_once_for_a_group"
+            ),
+            models.CheckConstraint(
+                condition=Q(seats__isnull=True) | Q(seats__gte=1, seats__lte=MAX_SEATS, requires_code=False),
+                name="order_line_seats_from_1_to_1000",
+            ),
             models.CheckConstraint(condition=Q(due__gte=0), name="order_line_not_negative"),
             models.CheckConstraint(
                 condition=Q(due=models.F("list_price") - models.F("discount_amount")),
@@ -346,6 +365,15 @@ class OrderLine(models.Model):
     @property
     def money(self) -> Money:
         return Money(self.due, self.currency)
+
+    @property
+    def is_group(self) -> bool:
+        return self.seats is not None
+
+    @property
+    def unit_price(self) -> Money:
+        """The list price of one seat."""
+        return Money(self.list_price / (self.seats or 1), self.currency)
 
     @property
     def discount_note(self) -> str:

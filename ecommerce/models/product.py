@@ -29,6 +29,10 @@ SKU_SENTENCE = _("A short name used in shop links, without spaces.")
 FIXED_ONCE_SOLD = ("course_run", "program", "mode", "sku", "currency")
 
 
+# How many seats one line of an order may have.
+MAX_SEATS = 1000
+
+
 def default_currency() -> str:
     return settings.DEFAULT_CURRENCY
 

@@ -25,20 +25,22 @@ def make_paid_order(
     paid: str | None = None,
     currency: str = "USD",
     paid_currency: str = "",
+    seats: int | None = None,
 ) -> Order:
     """Make a paid order with its enrollments, as checkout and fulfillment leave it.
 
-    ``discount`` is taken off each line; ``code`` is the code each line was bought with.
+    ``discount`` is taken off each line; ``code`` is the code each line was bought with. With ``seats`` each line is for
+    a group.
     """
     buyer = buyer or make_user()
     off = Decimal(discount)
-    total = sum((product.price - off for product in products), start=Decimal(0))
+    total = sum((product.price * (seats or 1) - off for product in products), start=Decimal(0))
     order = Order.objects.create(
         number=f"TS-2026-{uuid.uuid4().hex[:8].upper()}",
         purchaser=buyer,
         state=OrderState.FULFILLED if state in {OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED} else state,
         currency=currency,
-        list_total=sum(product.price for product in products),
+        list_total=sum(product.price * (seats or 1) for product in products),
         discount_total=off * len(products),
         total=total,
         fingerprint="",
@@ -54,9 +56,10 @@ def make_paid_order(
             item_id=product.item_id,
             sku=product.sku,
             mode=EnrollmentMode.VERIFIED,
-            list_price=product.price,
+            seats=seats,
+            list_price=product.price * (seats or 1),
             discount_amount=off,
-            due=product.price - off,
+            due=product.price * (seats or 1) - off,
             currency=currency,
             requires_code=product.requires_code,
             code=code,

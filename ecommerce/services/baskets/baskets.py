@@ -369,7 +369,7 @@ def _add_items(basket: Basket, products: list[Product], now: datetime) -> None:
     BasketItem.objects.bulk_create(
         [BasketItem(basket=basket, product=product, added_at=now) for product in products],
         update_conflicts=True,
-        unique_fields=["basket", "product"],
+        unique_fields=["basket", "product", "is_group"],
         update_fields=["kept_at"],
     )
 
@@ -442,7 +442,7 @@ def _join_baskets(source: Basket, target: Basket, now: datetime) -> JoinedBasket
             for item in incoming
         ],
         update_conflicts=True,
-        unique_fields=["basket", "product"],
+        unique_fields=["basket", "product", "is_group"],
         update_fields=["kept_at"],
     )
     if any(item.product.program_id is not None for item in incoming):

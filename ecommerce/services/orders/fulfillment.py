@@ -42,6 +42,8 @@ from mitxonline.kernel.text import list_titles
 def fulfill_order(*, order_id: int, now: datetime, gives_rest: bool = False) -> Order:
     """Fulfill an order, all or nothing: confirm its codes, enroll the learner, take the seat, clear the basket.
 
+    What was bought for a group becomes registration codes instead; its buyer isn't enrolled.
+
     A fulfilled order stays as it is. With ``gives_rest``, a program gives those of its courses that the learner doesn't
     have yet, and the next start in place of one that has closed.
 

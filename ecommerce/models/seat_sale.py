@@ -1,0 +1,94 @@
+"""Seats of a course that were sold together, each as a registration code, and what was done to such codes by hand."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from courses.enums import EnrollmentMode
+from courses.models import CourseRun
+from ecommerce.enums import CodeChangeKind
+from ecommerce.models.discount import Discount, DiscountCode
+from ecommerce.models.order import OrderLine
+from ecommerce.models.product import Product
+from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.models import TracedModel
+
+
+class SeatSale(models.Model):
+    """The seats of one course that were sold together. Each seat is a code of its discount, which gives it once.
+
+    Only services/registration writes it.
+    """
+
+    product = models.ForeignKey(Product, verbose_name=_("product"), on_delete=models.PROTECT, related_name="seat_sales")
+    course_run = models.ForeignKey(
+        CourseRun, verbose_name=_("course run"), on_delete=models.PROTECT, related_name="seat_sales"
+    )
+    mode = models.CharField(_("mode"), max_length=20, choices=EnrollmentMode)
+    seats = models.PositiveIntegerField(_("seats"))
+    buyer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("buyer"), on_delete=models.PROTECT, related_name="seat_sales"
+    )
+    order_line = models.OneToOneField(
+        OrderLine,
+        verbose_name=_("order line"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="seat_sale",
+    )
+    discount = models.OneToOneField(
+        Discount, verbose_name=_("discount"), on_delete=models.PROTECT, related_name="seat_sale"
+    )
+    sold_at = models.DateTimeField(_("sold"))
+
+    objects = LockableQuerySet["SeatSale"].as_manager()
+
+    wagtail_reference_index_ignore = True
+
+    class Meta:
+        verbose_name = _("seat sale")
+        verbose_name_plural = _("seat sales")
+        ordering = ["pk"]
+        indexes = [
+            models.Index(fields=["buyer", "-sold_at"], name="seat_sale_of_buyer"),
+            models.Index(fields=["course_run", "-sold_at"], name="seat_sale_of_run"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(seats__gte=1), name="seat_sale_has_seats"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seats} × {self.course_run_id}"
+
+
+class RegistrationCodeChange(TracedModel):
+    """What was done to a registration code besides using it, and why: its history for staff."""
+
+    code = models.ForeignKey(DiscountCode, verbose_name=_("code"), on_delete=models.PROTECT, related_name="changes")
+    kind = models.CharField(_("change"), max_length=20, choices=CodeChangeKind)
+    reason = models.CharField(_("reason"), max_length=255)
+    at = models.DateTimeField(_("at"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=_("Empty if no one did it by hand."),
+    )
+
+    wagtail_reference_index_ignore = True
+
+    class Meta:
+        verbose_name = _("change of a registration code")
+        verbose_name_plural = _("changes of registration codes")
+        ordering = ["at", "pk"]
+        constraints = [models.CheckConstraint(condition=~Q(reason=""), name="code_change_has_a_reason")]
+
+    def __str__(self) -> str:
+        return f"{self.code_id}: {self.kind}"
