@@ -37,6 +37,7 @@ from b2b.services.handouts.revoke import cancel_invitation, revoke_code
 from b2b.wagtail_hooks.base import TONES, ContractFormView, ContractListView, ContractPageView, contract_url
 from b2b.wagtail_hooks.codes import name_run
 from ecommerce.enums import CodeState
+from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.names import NameField
@@ -70,6 +71,14 @@ class CodeMixin:
         if line is None:
             raise Http404
         return line
+
+    def get_success_url(self) -> str:
+        """Return the list narrowed to this code, which may have a new text by now."""
+        return self.get_url_of_code(self.line.pk)
+
+    def get_url_of_code(self, code_id: int) -> str:
+        text = DiscountCode.objects.values_list("text", flat=True).get(pk=code_id)
+        return f"{contract_url(self.tab, self.contract.pk)}?{urlencode({'q': text})}"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(line=self.line, **kwargs)  # type: ignore[misc]  # a mixin
@@ -116,7 +125,7 @@ class RevokeView(CodeMixin, ContractPageView):
             revoke_code(code_id=code_id, by_id=request.user.pk, now=clock.now())
             return gettext("The code has a new text and can be assigned again. The old one no longer works.")
 
-        return run_and_redirect(request, revoke, self.tab_url)
+        return run_and_redirect(request, revoke, self.get_success_url)
 
 
 class RemindView(CodeMixin, ContractPageView):
@@ -131,7 +140,7 @@ class RemindView(CodeMixin, ContractPageView):
             remind_code(code_id=line.pk, by_id=request.user.pk, now=clock.now())
             return gettext("A reminder is on its way to %(email)s.") % {"email": line.assigned_email}
 
-        return run_and_redirect(request, send_reminder, self.tab_url)
+        return run_and_redirect(request, send_reminder, self.get_success_url)
 
 
 class ReplaceView(CodeMixin, ContractPageView):
@@ -151,18 +160,19 @@ class ReplaceView(CodeMixin, ContractPageView):
         return super().get_context_data(invited=count_open_invitations(self.line.contract_run_id), **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        contract_run_id = self.line.contract_run_id
+        contract_run_id, shown = self.line.contract_run_id, [self.line.pk]
 
         def replace() -> str:
-            replace_shared_code(
+            made = replace_shared_code(
                 contract_run_id=contract_run_id,
                 by_id=request.user.pk,
                 now=clock.now(),
                 resend=bool(request.POST.get("resend")),
             )
+            shown[:] = [made.pk]
             return gettext("There is a new shared code. The old one no longer works.")
 
-        return run_and_redirect(request, replace, self.tab_url)
+        return run_and_redirect(request, replace, lambda: self.get_url_of_code(shown[0]))
 
 
 # --- Many codes ------------------------------------------------------------------------------------------------------
@@ -323,4 +333,4 @@ class CancelInvitationView(ContractPageView):
             cancel_invitation(hand_out_id=invitation.pk, by_id=request.user.pk, now=clock.now())
             return gettext("Canceled the invitation of %(email)s.") % {"email": invitation.email}
 
-        return run_and_redirect(request, cancel, self.tab_url)
+        return run_and_redirect(request, cancel, f"{self.tab_url}?{urlencode({'q': invitation.email})}")

@@ -22,7 +22,7 @@ from b2b.selectors.people import describe_people, people_of
 from b2b.services.organizations.managers import set_manager
 from mitxonline.kernel import clock
 from mitxonline.kernel.text import normalize_email
-from mitxonline.staff.lists import DayColumn, StaffIndexView, TemplateColumn
+from mitxonline.staff.lists import DayColumn, MomentColumn, StaffIndexView, TemplateColumn
 from mitxonline.staff.pages import StaffButtonView, StaffFormPage, StaffPageMixin
 from mitxonline.users.models import User
 
@@ -97,7 +97,7 @@ class PeopleView(OrganizationPeopleMixin, StaffIndexView):
         Column("email", label=_("E-mail")),
         Column("contracts", label=_("Contracts"), accessor="contracts_text"),
         Column("joined_by", label=_("Joined by"), accessor="person.joined_by"),
-        Column("since", label=_("Since"), accessor="person.since"),
+        MomentColumn("since", label=_("Since"), accessor="person.since"),
     ]
 
     def get_page_title(self) -> str:

@@ -63,7 +63,7 @@ class DifferenceIndex(StaffIndexView):
         TemplateColumn("act", label=_("Actions"), template="courses/admin/repair_cell.html"),
     ]
     export_columns: ClassVar[list[Column]] = [
-        Column("kind", label=_("Difference")),
+        Column("kind", label=_("Difference"), accessor="get_kind_display"),
         Column("run", label=_("Course key"), accessor="run.courseware_id"),
         Column("learner", label=_("Learner"), accessor=lambda row: row.user.email if row.user else ""),
         Column("username", label=_("Name there")),

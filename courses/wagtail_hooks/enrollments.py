@@ -24,7 +24,7 @@ from courses.models import Enrollment
 from courses.selectors.course_address import is_course_site_connected
 from courses.services.course_site import force_enrollment, send_again
 from mitxonline.kernel import clock
-from mitxonline.staff.lists import StaffIndexView, StateColumn
+from mitxonline.staff.lists import MomentColumn, StaffIndexView, StateColumn
 from mitxonline.staff.pages import ReasonForm, StaffButtonView, StaffFormPage, menu_item_for
 
 NAMESPACE = "enrollments"
@@ -84,12 +84,12 @@ class EnrollmentIndex(StaffIndexView):
     export_columns: ClassVar[list[Column]] = [
         Column("learner", label=gettext_lazy("Learner"), accessor="user.email"),
         Column("run", label=gettext_lazy("Course key"), accessor="run.courseware_id"),
-        Column("mode", label=gettext_lazy("Mode")),
+        Column("mode", label=gettext_lazy("Mode"), accessor="get_mode_display"),
         Column("active", label=gettext_lazy("Enrolled")),
-        Column("lms_state", label=gettext_lazy("Course site")),
+        Column("lms_state", label=gettext_lazy("Course site"), accessor="get_lms_state_display"),
         Column("lms_error", label=gettext_lazy("Why refused")),
-        Column("lms_asked_at", label=gettext_lazy("Last asked")),
-        Column("enrolled_at", label=gettext_lazy("Since")),
+        MomentColumn("lms_asked_at", label=gettext_lazy("Last asked")),
+        MomentColumn("enrolled_at", label=gettext_lazy("Since")),
     ]
 
     @cached_property

@@ -18,9 +18,11 @@ from ecommerce.enums import (
     COUNTED_REFUND_STATES,
     OPEN_DISPUTE_STATES,
     AttemptState,
+    DisputeState,
     OrderState,
     RefundRequestState,
     RefundState,
+    RefundWhy,
 )
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.gateways.registry import gateways
@@ -316,6 +318,23 @@ def _read_log(order: Order) -> Iterator[LogEntry]:
             at=entry.timestamp,
             actor=entry.user.display_name if entry.user is not None else "",
             action=str(entry.message),
-            reason=str(data.get("reason", "")),
-            details=" · ".join(str(data[key]) for key in ("amount", "state", "failure") if data.get(key)),
+            reason=_describe_reason(entry.action, str(data.get("reason", ""))),
+            details=" · ".join(_describe_outcome(entry.action, data)),
         )
+
+
+def _describe_reason(action: str, reason: str) -> str:
+    """What a person wrote, or the words of what a buyer chose."""
+    chosen = dict(RefundWhy.choices) if action == "ecommerce.refund.ask" else {}
+    return str(chosen.get(reason, reason))
+
+
+def _describe_outcome(action: str, data: Mapping[str, Any]) -> Iterator[str]:
+    states = DisputeState if action == "ecommerce.dispute.follow" else RefundState
+    amount, _space, currency = str(data.get("amount", "")).partition(" ")
+    if currency:
+        yield Money(amount, currency).formatted()
+    if state := data.get("state"):
+        yield str(dict(states.choices).get(state, state))
+    if failure := data.get("failure"):
+        yield str(failure)

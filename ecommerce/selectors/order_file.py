@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -67,23 +67,27 @@ def _payment_of(order: Order) -> PaymentAttempt | None:
 
 
 def _divide_tax(order: Order, lines: list[OrderLine]) -> list[Decimal | None]:
-    """The tax of each line: the order's, in proportion to the prices, so that the parts add up to it."""
+    """The tax of each line: the order's, which the parts add up to."""
     if order.tax_total is None or not lines:
         return [None] * len(lines)
-    parts = spread(Money(order.tax_total, order.currency), {line.pk: line.money for line in lines})
-    return [parts[line.pk].amount for line in lines]
+    parts = _divide(Money(order.tax_total, order.currency), lines)
+    return [parts[line.pk] for line in lines]
 
 
-def _divide_payment(lines: list[OrderLine], payment: PaymentAttempt | None) -> dict[int, Decimal | None]:
-    """What arrived for each line, in proportion to the prices; what is more than the prices is with the first line."""
+def _divide_payment(lines: list[OrderLine], payment: PaymentAttempt | None) -> Mapping[int, Decimal | None]:
+    """What arrived for each line."""
     if payment is None or payment.state != AttemptState.PAID or not lines:
         return {line.pk: line.money.zero.amount for line in lines}
     arrived = payment.paid_money
     if arrived.currency != lines[0].currency:
         return dict.fromkeys((line.pk for line in lines), None)
-    parts = spread(arrived, {line.pk: line.money for line in lines})
-    beyond = arrived - sum(parts.values(), arrived.zero)
-    parts[lines[0].pk] += beyond
+    return _divide(arrived, lines)
+
+
+def _divide(amount: Money, lines: list[OrderLine]) -> dict[int, Decimal]:
+    """Divide an amount in proportion to the prices; what is more than the prices is with the first line."""
+    parts = spread(amount, {line.pk: line.money for line in lines})
+    parts[lines[0].pk] += amount - sum(parts.values(), amount.zero)
     return {key: part.amount for key, part in parts.items()}
 
 

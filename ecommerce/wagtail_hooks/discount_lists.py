@@ -19,7 +19,7 @@ from ecommerce.selectors.discount_text import dates_text, uses_text
 from ecommerce.selectors.discounts import CodeAvailability, DiscountState, for_what, in_state, state_of, takes_off
 from ecommerce.wagtail_hooks.policies import discount_access_for
 from mitxonline.kernel import clock
-from mitxonline.staff.lists import StateColumn
+from mitxonline.staff.lists import MomentColumn, StateColumn
 
 TONES = {
     DiscountState.IN_USE: "good",
@@ -101,8 +101,8 @@ DISCOUNT_EXPORT = [
     Column("currency", label=_("Currency")),
     Column("paid_from", label=_("Paid from"), accessor="get_payment_type_display"),
     Column("for", label=_("Applies to"), accessor=for_what),
-    Column("from", label=_("Valid from"), accessor="activates_at"),
-    Column("until", label=_("Valid until"), accessor="expires_at"),
+    MomentColumn("from", label=_("Valid from"), accessor="activates_at"),
+    MomentColumn("until", label=_("Valid until"), accessor="expires_at"),
     Column("codes", label=_("Codes"), accessor="code_count"),
     Column("used", label=_("Used")),
     Column("held", label=_("In checkout")),

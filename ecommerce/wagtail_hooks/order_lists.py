@@ -20,7 +20,7 @@ from ecommerce.models import Order, Refund
 from ecommerce.selectors.order_desk import Attention, matching_orders, orders_at_desk, refunds_at_desk, sold_between
 from ecommerce.selectors.order_file import order_file_rows
 from mitxonline.kernel.spreadsheets import Cell
-from mitxonline.staff.lists import StaffIndexView, StateColumn
+from mitxonline.staff.lists import MomentColumn, StaffIndexView, StateColumn
 
 ORDERS, REFUNDS = "shop_orders", "shop_refunds"
 
@@ -137,8 +137,8 @@ class OrderIndex(StaffIndexView):
     export_columns: ClassVar[list[Column]] = [
         Column("number", label=_("Number")),
         Column("state", label=_("State")),
-        Column("placed_at", label=_("Placed")),
-        Column("fulfilled_at", label=_("Fulfilled")),
+        MomentColumn("placed_at", label=_("Placed")),
+        MomentColumn("fulfilled_at", label=_("Fulfilled")),
         Column("buyer", label=_("Buyer")),
         Column("email", label=_("E-mail")),
         Column("course", label=_("Course")),
@@ -203,8 +203,8 @@ class RefundIndex(StaffIndexView):
         Column("currency", label=_("Currency")),
         Column("state", label=_("State"), accessor="get_state_display"),
         Column("origin", label=_("Started"), accessor="get_origin_display"),
-        Column("recorded_at", label=_("Recorded")),
-        Column("settled_at", label=_("Settled")),
+        MomentColumn("recorded_at", label=_("Recorded")),
+        MomentColumn("settled_at", label=_("Settled")),
         Column("gateway", label=_("Gateway")),
         Column("gateway_refund_id", label=_("Refund at the gateway")),
         Column("payment_id", label=_("Payment"), accessor="attempt.payment_id"),

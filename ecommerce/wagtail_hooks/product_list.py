@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.ui.tables import Column
 
 from ecommerce.models import Product
-from mitxonline.staff.lists import ExportingSnippetList
+from mitxonline.staff.lists import ExportingSnippetList, MomentColumn
 
 
 def describe_sale(product: Product) -> str:
@@ -26,5 +26,5 @@ class ProductList(ExportingSnippetList):
         Column("currency", label=_("Currency")),
         Column("on_sale", label=_("On sale"), accessor=describe_sale),
         Column("description", label=_("Description")),
-        Column("updated_at", label=_("Changed")),
+        MomentColumn("updated_at", label=_("Changed")),
     ]

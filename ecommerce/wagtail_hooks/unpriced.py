@@ -19,7 +19,7 @@ from ecommerce.models import Product
 from ecommerce.selectors.unpriced import runs_without_price
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
 from mitxonline.kernel import clock
-from mitxonline.staff.lists import DayColumn, StaffIndexView
+from mitxonline.staff.lists import DayColumn, StaffIndexView, day_in_file
 from mitxonline.staff.pages import menu_item_for
 
 UNPRICED = "shop_unpriced"
@@ -53,8 +53,8 @@ class UnpricedRunIndex(StaffIndexView):
     export_columns: ClassVar[list[Column]] = [
         Column("title", label=_("Course")),
         Column("courseware_id", label=_("Course key")),
-        Column("start_date", label=_("Starts")),
-        Column("enrollment_start", label=_("Enrollment opens")),
+        Column("start_date", label=_("Starts"), accessor=lambda run: day_in_file(run.start_date)),
+        Column("enrollment_start", label=_("Enrollment opens"), accessor=lambda run: day_in_file(run.enrollment_start)),
     ]
 
     def get_base_queryset(self) -> QuerySet[CourseRun]:

@@ -42,7 +42,7 @@ from mitxonline.coordinator.selectors import (
 )
 from mitxonline.kernel import clock
 from mitxonline.kernel.capped_lists import CappedWagtailPaginator
-from mitxonline.staff.lists import StaffIndexView, StateColumn
+from mitxonline.staff.lists import MomentColumn, StaffIndexView, StateColumn
 from mitxonline.staff.pages import ReasonForm, StaffButtonView, StaffFormPage, StaffPage, StaffPageMixin
 
 DELIVERIES = "deliveries"
@@ -149,9 +149,9 @@ class DeliveryIndex(DeliveryPageMixin, StaffIndexView):
         Column("attempts", label=gettext_lazy("Attempts")),
         Column("last_error", label=gettext_lazy("Last error")),
         Column("trace_id", label=gettext_lazy("Trace")),
-        Column("created_at", label=gettext_lazy("Published")),
-        Column("next_attempt_at", label=gettext_lazy("Next attempt")),
-        Column("finished_at", label=gettext_lazy("Finished")),
+        MomentColumn("created_at", label=gettext_lazy("Published")),
+        MomentColumn("next_attempt_at", label=gettext_lazy("Next attempt")),
+        MomentColumn("finished_at", label=gettext_lazy("Finished")),
         Column("reason", label=gettext_lazy("Reason")),
     ]
 

@@ -1,7 +1,7 @@
 """Lists as files, CSV or XLSX, written row by row. No cell of them is run as a formula, and no text breaks the file.
 
-A cell is text, a number, a day, a moment or None. Numbers are written without exponents and stay numbers in a workbook;
-moments are written in the site's time zone, to the minute.
+A cell is text, a number, a day, a moment, a yes or no, or None. Numbers are written without exponents and stay numbers
+in a workbook; moments are written in the site's time zone, to the minute.
 
 The workbook has one sheet and is written by hand: for many rows that is five times as fast as openpyxl, which models
 cells.
@@ -23,6 +23,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 
 from mitxonline.kernel.text import escape_formula
 
@@ -117,7 +118,9 @@ def format_cell(cell: Cell) -> str:
     """Write a cell as text that no spreadsheet runs, without characters that no file of text should have."""
     if cell is None:
         return ""
-    if isinstance(cell, (int, Decimal)) and not isinstance(cell, bool):
+    if isinstance(cell, bool):
+        return gettext("Yes") if cell else gettext("No")
+    if isinstance(cell, (int, Decimal)):
         return _number(cell)
     if isinstance(cell, datetime):
         return cell.astimezone(timezone.get_default_timezone()).strftime("%Y-%m-%d %H:%M")

@@ -13,12 +13,13 @@ from wagtail import hooks
 from wagtail.admin.ui.components import Component
 from wagtail.admin.views.mixins import SpreadsheetExportMixin
 
-from mitxonline.staff.lists import export_wagtails_list
+from mitxonline.staff.lists import export_wagtails_list, setup_without_empty_file
 from mitxonline.staff.needs import NeedsPanel
 from mitxonline.staff.settings import SettingEditView
 from mitxonline.staff.timeline import TimelineViewSet
 
 SpreadsheetExportMixin.as_spreadsheet = export_wagtails_list
+SpreadsheetExportMixin.setup = setup_without_empty_file(SpreadsheetExportMixin.setup)
 
 
 @hooks.register("register_admin_urls", order=-1)  # before Wagtail's of the same address

@@ -33,8 +33,8 @@ from b2b.models import (
     Withdrawal,
 )
 from b2b.selectors import codes
-from b2b.selectors.codes import CodeFilter, code_file, code_page, runs_of
-from ecommerce.enums import UseState
+from b2b.selectors.codes import CodeFilter, CodeLine, code_file, code_page, runs_of
+from ecommerce.enums import CodeState, UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel.db import run_sql
 from mitxonline.kernel.spreadsheets import write_workbook
@@ -629,6 +629,19 @@ class TestHandingOut:
             assert "Not assigned 2" not in shown
             assert len(lines.context["object_list"]) == (1 if len(people) == 1 else 3)
 
+    def test_after_one_code_the_list_shows_that_code(self, manager: Client, page: ContractPage) -> None:
+        code = codes_of(page)[0]
+
+        def press(name: str, **data: str) -> list[CodeLine]:
+            lines: list[CodeLine] = manager.post(url(name, page, code.pk), data, follow=True).context["object_list"]
+            return lines
+
+        assert [line.assigned_email for line in press("assign", email="ada@example.com")] == ["ada@example.com"]
+        assert [line.pk for line in press("remind")] == [code.pk]
+        assert [line.state for line in press("revoke")] == [CodeState.FREE]
+        # From a second tab that still shows the button.
+        assert [line.pk for line in press("revoke")] == [code.pk]
+
     def test_a_list_that_is_refused_promises_no_one_a_code(self, manager: Client, page: ContractPage) -> None:
         run = ContractRun.objects.get(contract=page)
         people = "\n".join(f"p{number}@example.com" for number in range(5)) + "\nnonsense"
@@ -673,7 +686,8 @@ class TestInvitations:
     def test_one_is_canceled_and_the_code_stays(self, manager: Client, shared: ContractPage) -> None:
         invitation, text = self.invite(manager, shared), codes_of(shared)[0].text
         assert "keeps working" in words(manager.get(url("cancel_invitation", shared, invitation.pk)))
-        manager.post(url("cancel_invitation", shared, invitation.pk))
+        answer = manager.post(url("cancel_invitation", shared, invitation.pk), follow=True)
+        assert answer.redirect_chain[-1][0].endswith("?q=ada%40example.com")
         assert HandOut.objects.get().ended_at is not None
         assert codes_of(shared)[0].text == text
         assert self.listed(manager, shared, "Canceled")
@@ -687,7 +701,8 @@ class TestInvitations:
         shown = words(manager.get(url("replace", shared, old.pk)))
         assert "Every link that was sent or published stops working." in shown
         assert "1 invitation is open." in shown
-        manager.post(url("replace", shared, old.pk), {"resend": "1"} if resend else {})
+        answer = manager.post(url("replace", shared, old.pk), {"resend": "1"} if resend else {}, follow=True)
+        assert [line.text for line in answer.context["object_list"]] == [code.text for code in active_codes_of(shared)]
         texts = [code.text for code in active_codes_of(shared)]
         assert len(texts) == 1
         assert old.text not in texts

@@ -177,8 +177,15 @@ def test_the_file_of_orders_has_a_row_for_each_line(desk: Client) -> None:
     first = mine[0]
     assert (first["Course"], first["Buyer"], first["State"]) == ("Python", "Ada", "Partially refunded")
     assert (first["Gateway"], first["Payment"], first["Currency"]) == ("sandbox", attempt.payment_id, "USD")
-    assert len(first["Placed"]) == len("2026-11-28 14:05")
+    assert len(first["Placed (UTC)"]) == len("2026-11-28 14:05")
     assert next(row for row in rows if row["Number"] == free.number)["Tax included"] == ""
+
+
+def test_the_tax_of_the_file_is_what_the_gateway_reported(desk: Client) -> None:
+    """Also when that is more than the order's total: it happens if a price was changed at the gateway."""
+    order = make_paid_order(make_product(price="100"), make_product(price="50"))
+    Order.objects.filter(pk=order.pk).update(tax_total=Decimal("160.01"))
+    assert [row["Tax included"] for row in export(desk, "/cms/orders/")] == ["110.01", "50.00"]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from ecommerce.services.baskets.baskets import add_products
 from ecommerce.services.checkout.checkout import begin_checkout
 from ecommerce.services.orders.fulfillment import fulfill_order
 from ecommerce.services.refunds.refunds import refund_order
+from mitxonline.kernel.audit import record
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 from tests.ecommerce.desk import EVERYTHING, desk_url, make_dispute, make_second_payment, read_order_page, submit_refund
@@ -301,6 +302,20 @@ def test_a_buyers_request_is_approved_with_the_refund(desk: Client, finance: Use
     request.refresh_from_db()
     assert (request.state, request.decided_by) == (RefundRequestState.APPROVED, finance)
     assert Refund.objects.get().request == request
+
+
+def test_the_activity_speaks_in_words(desk: Client) -> None:
+    order = make_paid_order(make_product(), make_product(price="149.00"))
+    record(order, "ecommerce.refund.ask", by_id=order.purchaser_id, data={"reason": "no_time"})
+    submit_refund(desk, order, scope="lines", lines=[str(order.lines.all()[1].pk)], reason=["other"])
+    record(order, "ecommerce.dispute.follow", by_id=None, data={"amount": "1249.00 USD", "state": "under_review"})
+    told = {(entry.action, entry.reason, entry.details) for entry in order_at_desk(order.pk).log}
+    assert told == {
+        ("The buyer requested a refund", "I don’t have the time", ""),
+        ("Started a refund", "other", "$149.00 · Recorded"),
+        ("The refund arrived", "other", "$149.00 · Refunded"),
+        ("The gateway reported a dispute", "", "$1,249.00 · With the bank"),
+    }
 
 
 def test_a_buyers_request_is_denied_with_a_sentence(desk: Client, finance: User) -> None:
