@@ -26,13 +26,13 @@ from b2b.selectors.handouts import count_open_invitations
 from b2b.services.handouts.assign import (
     HandOutPlan,
     HandOutRequest,
-    Recipient,
     assign_code,
     hand_out,
     plan_hand_out,
     remind_code,
     replace_shared_code,
 )
+from b2b.services.handouts.recipients import Recipient
 from b2b.services.handouts.revoke import cancel_invitation, revoke_code
 from b2b.wagtail_hooks.base import TONES, ContractFormView, ContractListView, ContractPageView, contract_url
 from b2b.wagtail_hooks.codes import name_run

@@ -15,7 +15,8 @@ from b2b.models import ContractMembership, ContractPage, ContractRun, HandOut, H
 from b2b.services.contracts.contracts import ModifyContract, WrittenTerms, create_contract, modify_contract
 from b2b.services.contracts.reconcile import run_reconcile
 from b2b.services.courseware.courseware import AddCourseware, add_courseware
-from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out, remind
+from b2b.services.handouts.assign import HandOutRequest, hand_out, remind
+from b2b.services.handouts.recipients import Recipient
 from b2b.services.organizations.managers import set_manager
 from b2b.services.organizations.organizations import OrganizationRequest, ensure_organization
 from b2b.services.seats.membership import add_member

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from b2b.selectors.managers import ManagedRun
-from b2b.services.handouts.assign import Recipient
+from b2b.services.handouts.recipients import Recipient
 from mitxonline.kernel.people.fields import PeopleForm
 
 

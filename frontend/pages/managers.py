@@ -32,7 +32,8 @@ from b2b.selectors.managers import (
     invitation_lines,
     shared_code_lines,
 )
-from b2b.services.handouts.assign import HandOutPlan, RecipientOutcome, RecipientRow
+from b2b.services.handouts.assign import HandOutPlan
+from b2b.services.handouts.recipients import RecipientOutcome, RecipientRow
 from frontend.site.navigation import Crumb
 from frontend.site.parsing import parse_row_id
 from mitxonline.kernel.paging import PAGE, find_page

@@ -22,6 +22,7 @@ from b2b.errors.seats import SeatUnknown
 from b2b.models import OrganizationMembership
 from b2b.selectors.codes import CodeFilter, code_file, redemption_file
 from b2b.selectors.handouts import addresses_of, has_codes_of_their_own
+from b2b.selectors.lots import ContractLot
 from b2b.selectors.managers import (
     ManagedContract,
     SharedCode,
@@ -341,9 +342,9 @@ def _withdraw_access(
 def _remind(request: HttpRequest, contract: ManagedContract, ids: Sequence[int], *, now: datetime) -> None:
     contract_id, by_id = contract.terms.pk, account_id(request)
     if contract.has_cap:
-        report = remind_codes(contract_id=contract_id, code_ids=ids, by_id=by_id, now=now)
+        report = remind_codes(ContractLot(contract_id), code_ids=ids, by_id=by_id, now=now)
     else:
-        hand_out_ids = open_hand_outs_of(contract_id=contract_id, hand_out_ids=ids)
+        hand_out_ids = open_hand_outs_of(ContractLot(contract_id), hand_out_ids=ids)
         report = remind(hand_out_ids=hand_out_ids, by_id=by_id, now=now)
     sentences = []
     if report.sent:
@@ -365,9 +366,9 @@ def _remind(request: HttpRequest, contract: ManagedContract, ids: Sequence[int],
 
 def _send_again(request: HttpRequest, contract: ManagedContract, ids: Sequence[int], *, now: datetime) -> None:
     if contract.has_cap:
-        hand_out_ids = open_hand_outs_of(contract_id=contract.terms.pk, code_ids=ids)
+        hand_out_ids = open_hand_outs_of(ContractLot(contract.terms.pk), code_ids=ids)
     else:
-        hand_out_ids = open_hand_outs_of(contract_id=contract.terms.pk, hand_out_ids=ids)
+        hand_out_ids = open_hand_outs_of(ContractLot(contract.terms.pk), hand_out_ids=ids)
     sent = send_again(hand_out_ids=hand_out_ids, by_id=account_id(request), now=now)
     if sent:
         sentence = ngettext("Sending %(count)d e-mail again.", "Sending %(count)d e-mails again.", sent)
@@ -379,7 +380,7 @@ def _send_again(request: HttpRequest, contract: ManagedContract, ids: Sequence[i
 def _revoke(request: HttpRequest, contract: ManagedContract, ids: Sequence[int], *, now: datetime) -> None:
     contract_id, by_id = contract.terms.pk, account_id(request)
     if contract.has_cap:
-        revoked = revoke_codes(contract_id=contract_id, code_ids=ids, by_id=by_id, now=now)
+        revoked = revoke_codes(ContractLot(contract_id), code_ids=ids, by_id=by_id, now=now)
         sentence = ngettext(
             "%(count)d code is free again. Its old link no longer works.",
             "%(count)d codes are free again. Their old links no longer work.",

@@ -32,8 +32,6 @@ from b2b.selectors.handouts import count_open_invitations
 from b2b.services.handouts import mails
 from b2b.services.handouts.assign import (
     HandOutRequest,
-    Recipient,
-    RecipientOutcome,
     assign_code,
     hand_out,
     plan_hand_out,
@@ -42,6 +40,7 @@ from b2b.services.handouts.assign import (
     replace_shared_code,
 )
 from b2b.services.handouts.mails import send_mails
+from b2b.services.handouts.recipients import Recipient, RecipientOutcome
 from b2b.services.handouts.revoke import cancel_invitation, revoke_code
 from b2b.services.seats.membership import add_member, remove_member
 from b2b.services.seats.redemption import redeem_enrollment_code

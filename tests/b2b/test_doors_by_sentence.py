@@ -35,7 +35,8 @@ from b2b.models import (
 )
 from b2b.seats import claim_seat, lock_terms
 from b2b.selectors.code_offers import code_offer
-from b2b.services.handouts.assign import HandOutRequest, Recipient, RecipientOutcome, assign_code, hand_out
+from b2b.services.handouts.assign import HandOutRequest, assign_code, hand_out
+from b2b.services.handouts.recipients import Recipient, RecipientOutcome
 from b2b.services.seats.membership import add_member, remove_member
 from b2b.services.seats.redemption import put_in_link_basket, redeem_enrollment_code, start_course
 from courses.enums import EnrollmentMode, EnrollmentSource

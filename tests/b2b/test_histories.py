@@ -30,11 +30,8 @@ from b2b.services.courseware.courseware import (
     plan_remove_courseware,
     remove_courseware,
 )
-from b2b.services.handouts.assign import (
-    HandOutRequest,
-    Recipient,
-    hand_out,
-)
+from b2b.services.handouts.assign import HandOutRequest, hand_out
+from b2b.services.handouts.recipients import Recipient
 from b2b.services.handouts.revoke import take_back
 from b2b.services.organizations.claims import parse_claim
 from b2b.services.organizations.sign_in import follow_claim

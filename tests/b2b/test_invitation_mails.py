@@ -16,13 +16,9 @@ from b2b.enums import MailState
 from b2b.errors.handouts import MailServerAway, NobodyToGiveTo
 from b2b.models import ContractRun, ContractTerms, HandOut, HandOutMail, OrganizationMembership
 from b2b.services.handouts import mails
-from b2b.services.handouts.assign import (
-    HandOutRequest,
-    Recipient,
-    hand_out,
-    remind,
-)
+from b2b.services.handouts.assign import HandOutRequest, hand_out, remind
 from b2b.services.handouts.mails import BATCH, MAX_ATTEMPTS, send_again, send_mails
+from b2b.services.handouts.recipients import Recipient
 from b2b.services.handouts.revoke import revoke_code
 from b2b.services.seats.redemption import redeem_enrollment_code
 from ecommerce.models import DiscountCode

@@ -11,7 +11,8 @@ from wagtail.models import PageLogEntry
 from b2b.errors.contracts import TooFewSeats
 from b2b.errors.seats import AccessWithdrawn, MoveRefused
 from b2b.models import ContractRun, OrganizationMembership, Withdrawal
-from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
+from b2b.services.handouts.assign import HandOutRequest, hand_out
+from b2b.services.handouts.recipients import Recipient
 from b2b.services.seats.membership import add_member
 from b2b.services.seats.moving import MoveMembers, move_members, plan_move_members
 from b2b.services.seats.redemption import redeem_enrollment_code

@@ -12,11 +12,8 @@ from b2b.errors.handouts import NoSeatToGive
 from b2b.errors.seats import ContractFull
 from b2b.models import ContractMembership, ContractPage, ContractRun, ContractTerms, OrganizationPage, Reconcile
 from b2b.seats import SeatCount, count_seats, leave_organizations
-from b2b.services.handouts.assign import (
-    HandOutRequest,
-    Recipient,
-    hand_out,
-)
+from b2b.services.handouts.assign import HandOutRequest, hand_out
+from b2b.services.handouts.recipients import Recipient
 from b2b.services.handouts.revoke import revoke_code
 from b2b.services.organizations.claims import parse_claim
 from b2b.services.organizations.sign_in import follow_claim

@@ -10,7 +10,8 @@ from wagtail.models import GroupPagePermission
 
 from b2b.models import ContractCourseware, ContractPage, ContractRun, HandOut, SeatRequest
 from b2b.services.contracts.contracts import ModifyContract, modify_contract
-from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
+from b2b.services.handouts.assign import HandOutRequest, hand_out
+from b2b.services.handouts.recipients import Recipient
 from b2b.wagtail_hooks.viewsets import ContractViewSet, OrganizationViewSet
 from cms.services.groups import B2B_MANAGERS
 from tests.b2b.admin_people import EVERYBODY, sign_in_as

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from b2b.models import ContractPage, HandOut
-from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
+from b2b.services.handouts.assign import HandOutRequest, hand_out
+from b2b.services.handouts.recipients import Recipient
 from b2b.services.organizations.managers import set_manager
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock

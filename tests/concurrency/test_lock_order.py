@@ -12,7 +12,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from b2b.models import HandOut
-from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out, remind, remind_codes
+from b2b.selectors.lots import ContractLot
+from b2b.services.handouts.assign import HandOutRequest, hand_out, remind, remind_codes
+from b2b.services.handouts.recipients import Recipient
 from ecommerce.models import Basket, BasketItem, DiscountCode, Order
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets import baskets as basket_services
@@ -150,7 +152,7 @@ def test_reminding_and_taking_back_wait_for_each_other_at_the_terms() -> None:
     code = DiscountCode.objects.exclude(assigned_email="").get()
     hand_outs = [HandOut.objects.get().pk]
     for remind_them in (
-        lambda: remind_codes(contract_id=run.contract_id, code_ids=[code.pk], by_id=None, now=NOON),
+        lambda: remind_codes(ContractLot(run.contract_id), code_ids=[code.pk], by_id=None, now=NOON),
         lambda: remind(hand_out_ids=hand_outs, by_id=None, now=NOON),
     ):
         HandOut.objects.update(reminded_on=None)

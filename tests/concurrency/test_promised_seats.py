@@ -11,7 +11,8 @@ from b2b import seats
 from b2b.models import ContractMembership, ContractRun, ContractTermsQuerySet, OrganizationPage
 from b2b.seats import count_seats
 from b2b.services.handouts import assign
-from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
+from b2b.services.handouts.assign import HandOutRequest, hand_out
+from b2b.services.handouts.recipients import Recipient
 from b2b.services.organizations.claims import parse_claim
 from b2b.services.organizations.sign_in import follow_claim
 from b2b.services.seats.membership import add_member

@@ -11,14 +11,9 @@ import pytest
 from b2b.models import ContractMembership, ContractRun, ContractTermsQuerySet, HandOut, HandOutMail
 from b2b.selectors.handouts import waiting_addresses
 from b2b.services.handouts import assign, mails
-from b2b.services.handouts.assign import (
-    HandOutRequest,
-    Recipient,
-    hand_out,
-    remind,
-    replace_shared_code,
-)
+from b2b.services.handouts.assign import HandOutRequest, hand_out, remind, replace_shared_code
 from b2b.services.handouts.mails import send_mails
+from b2b.services.handouts.recipients import Recipient
 from b2b.services.handouts.revoke import revoke_code
 from b2b.services.seats.membership import remove_member
 from b2b.services.seats.redemption import redeem_enrollment_code

@@ -25,7 +25,8 @@ from b2b.models import (
     OrganizationMembership,
     Withdrawal,
 )
-from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out, plan_hand_out
+from b2b.services.handouts.assign import HandOutRequest, hand_out, plan_hand_out
+from b2b.services.handouts.recipients import Recipient
 from b2b.services.organizations.managers import set_manager
 from b2b.services.seats.membership import add_member, remove_member
 from b2b.services.seats.redemption import redeem_enrollment_code

@@ -16,7 +16,8 @@ from wagtail.models import GroupApprovalTask, Workflow, WorkflowTask
 
 from b2b.enums import MailState
 from b2b.models import HandOut, HandOutMail, Reconcile, SeatRequest
-from b2b.services.handouts.assign import HandOutRequest, Recipient, hand_out
+from b2b.services.handouts.assign import HandOutRequest, hand_out
+from b2b.services.handouts.recipients import Recipient
 from cms.models import CoursePage
 from mitxonline.coordinator.models import Delivery, DeliveryState, ScheduledTask
 from mitxonline.kernel import clock

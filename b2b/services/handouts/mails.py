@@ -23,7 +23,7 @@ from b2b.errors.handouts import MailServerAway, TooManyMails
 from b2b.events import HandOutMailsQueued
 from b2b.models import HandOut, HandOutMail, OrganizationMembership
 from b2b.selectors.handouts import used_hand_outs
-from ecommerce.codes import redeem_url
+from b2b.selectors.lots import Lot
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
 from mitxonline.kernel.mail import build_email
@@ -102,11 +102,10 @@ def send_again(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime)
     return len(chosen)
 
 
-def open_hand_outs_of(*, contract_id: int, hand_out_ids: Sequence[int] = (), code_ids: Sequence[int] = ()) -> list[int]:
-    """Return the open hand-outs of this contract among these ids, or of these codes."""
-    hand_outs = HandOut.objects.open().filter(contract_run__contract_id=contract_id)
+def open_hand_outs_of(lot: Lot, *, hand_out_ids: Sequence[int] = (), code_ids: Sequence[int] = ()) -> list[int]:
+    """Return the open hand-outs of this lot among these ids, or of these codes."""
     chosen = Q(pk__in=hand_out_ids) | Q(code__in=code_ids, is_shared=False)
-    return list(hand_outs.filter(chosen).order_by("pk").values_list("pk", flat=True))
+    return list(lot.hand_outs().filter(chosen).order_by("pk").values_list("pk", flat=True))
 
 
 def send_mails(mail_ids: Sequence[int], *, connect: Connect = get_connection) -> None:

@@ -1,7 +1,6 @@
 """Revoke codes that were handed out and not used: the code gets a new text, so the old link stops working.
 
-Callers of the functions that begin with `end` hold the lock of the contract's terms. Every door locks them too, so a
-code can't be used and revoked at the same moment.
+Callers of the functions that begin with `end` hold the lock of the lot.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ from b2b.errors.handouts import CodeNotAssigned, CodeNotRevocable, HandOutUnknow
 from b2b.models import ContractPage, ContractTerms, HandOut, HandOutMail
 from b2b.requests import request_reconcile
 from b2b.seats import lock_terms
+from b2b.selectors.lots import ContractLot, Lot
+from b2b.services.handouts.lots import lock_lots, record_in_lot
 from ecommerce.models import DiscountCode
 from ecommerce.services.discounts.batches import unassign_codes
 from mitxonline.kernel.audit import record
@@ -29,21 +30,21 @@ def revoke_code(*, code_id: int, by_id: int | None, now: datetime) -> None:
     contract_id = DiscountCode.objects.filter(pk=code_id).values_list(IN_CONTRACT, flat=True).first()
     if contract_id is None:
         raise CodeNotAssigned
-    if not revoke_codes(contract_id=contract_id, code_ids=[code_id], by_id=by_id, now=now):
+    if not revoke_codes(ContractLot(contract_id), code_ids=[code_id], by_id=by_id, now=now):
         is_assigned = DiscountCode.objects.filter(pk=code_id).exclude(assigned_email="").exists()
         raise CodeNotRevocable if is_assigned else CodeNotAssigned
 
 
-def revoke_codes(*, contract_id: int, code_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
+def revoke_codes(lot: Lot, *, code_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
     """Revoke those of these codes that are assigned and unused; return how many."""
     with transaction.atomic():
-        lock_terms([contract_id])
-        codes = DiscountCode.objects.filter(pk__in=code_ids, **{IN_CONTRACT: contract_id})
+        lock_lots([lot])
+        codes = lot.codes().filter(pk__in=code_ids)
         revoked = end_codes(list(codes.values_list("pk", flat=True)), by_id=by_id, now=now)
         if revoked:
-            record(ContractPage.objects.get(pk=contract_id), "b2b.code.revoke", by_id=by_id, data={"codes": revoked})
+            record_in_lot(lot, "b2b.code.revoke", by_id=by_id, data={"codes": revoked})
             # Only the assignment kept it active if the cap was lowered or the contract no longer has codes.
-            request_reconcile(contract_id=contract_id, reason=_("Code revoked"), now=now, requested_by_id=by_id)
+            request_reconcile(contract_id=lot.contract_id, reason=_("Code revoked"), now=now, requested_by_id=by_id)
     return len(revoked)
 
 
@@ -74,7 +75,7 @@ def take_back(*, contract_id: int, hand_out_ids: Sequence[int], by_id: int | Non
         lock_terms([contract_id])
         mine = HandOut.objects.open().filter(pk__in=hand_out_ids, contract_run__contract_id=contract_id)
         own = list(DiscountCode.objects.filter(hand_outs__in=mine.filter(is_shared=False)).values_list("pk", flat=True))
-        revoked = revoke_codes(contract_id=contract_id, code_ids=own, by_id=by_id, now=now) if own else 0
+        revoked = revoke_codes(ContractLot(contract_id), code_ids=own, by_id=by_id, now=now) if own else 0
         return revoked + cancel_invitations(contract_id=contract_id, hand_out_ids=hand_out_ids, by_id=by_id, now=now)
 
 

@@ -1,0 +1,188 @@
+"""The codes of one course that people get theirs from: who on a list can have one, whether there are enough, which.
+
+What acts on a stock holds the lock of its lot.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from b2b.codes import with_code_facts
+from b2b.enums import WithdrawnBy
+from b2b.errors.handouts import (
+    CodesMissing,
+    ContractRunUnknown,
+    EnrollmentOverForCodes,
+    HandOutRefused,
+    NoSeatsLeft,
+    NoSeatToGive,
+)
+from b2b.models import ContractRun, ContractTerms, HandOut, Withdrawal
+from b2b.seats import count_seats
+from b2b.selectors.handouts import seated_addresses, shared_codes, waiting_addresses
+from b2b.selectors.lots import ContractLot, Lot
+from b2b.services.handouts.lots import lock_lots, refuse_closed_contract
+from b2b.services.handouts.recipients import RecipientFacts
+from courses.models import Enrollment
+from ecommerce.codes import NEVER_TAKEN, in_state
+from ecommerce.enums import CodeState
+from ecommerce.models import BasketCode, DiscountCode
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How many more people have room before and after a hand-out (None without a limit), or why it is refused."""
+
+    free_before: int | None = None
+    free_after: int | None = None
+    refusal: HandOutRefused | None = None
+
+
+class Stock(ABC):
+    """The codes of one course. With a shared code everyone is invited by the same one."""
+
+    key: str
+    is_shared: bool = False
+
+    @property
+    @abstractmethod
+    def lot(self) -> Lot: ...
+
+    @abstractmethod
+    def refuse_closed(self, *, now: datetime) -> None:
+        """Raise HandOutClosed if the codes would be useless."""
+
+    @abstractmethod
+    def load_facts(self, emails: Collection[str]) -> RecipientFacts:
+        """Look up what decides about these addresses, in the same few queries for one and for five thousand."""
+
+    @abstractmethod
+    def count_places(self, people: Collection[str]) -> Places: ...
+
+    @abstractmethod
+    def free_codes(self) -> QuerySet[DiscountCode]: ...
+
+    @abstractmethod
+    def make_hand_out(self, **fields: Any) -> HandOut: ...
+
+    @abstractmethod
+    def describe(self) -> dict[str, int | bool]:
+        """Return what the log says about the stock."""
+
+    def shared_code(self) -> DiscountCode | None:
+        return None
+
+    def lock_codes(self, count: int) -> list[DiscountCode]:
+        """Lock this many free codes and return them; raises CodesMissing.
+
+        Codes in someone's cart come last: a visitor may have been given one by other means.
+        """
+        in_cart = Exists(BasketCode.objects.filter(code=OuterRef("pk")))
+        codes: list[DiscountCode] = []
+        for condition in (~Q(in_cart), Q(in_cart)):
+            if len(codes) < count:
+                free = self.free_codes().filter(condition).order_by("pk").select_for_update(of=("self",), no_key=True)
+                codes += free[: count - len(codes)]
+        if len(codes) < count:
+            raise CodesMissing(free=len(codes), wanted=count)
+        return codes
+
+
+class ContractStock(Stock):
+    """The codes of a run of a contract: people's own, or without a cap the one that everyone shares."""
+
+    def __init__(self, run: ContractRun, terms: ContractTerms) -> None:
+        self.run, self.terms = run, terms
+        self.key = str(run.pk)
+        self.is_shared = terms.max_learners is None
+
+    @classmethod
+    def find(cls, contract_run_id: int) -> ContractStock:
+        """Raises ContractRunUnknown for a run that is in no contract."""
+        run = (
+            ContractRun.objects.current()
+            .filter(pk=contract_run_id, contract__terms__isnull=False)
+            .select_related("contract__terms__organization", "course_run", "product")
+            .first()
+        )
+        if run is None:
+            raise ContractRunUnknown
+        return cls(run, run.contract.terms)
+
+    @classmethod
+    def lock(cls, contract_run_id: int) -> ContractStock:
+        """Return it with locked terms: seats and codes read from here on can't change before the commit."""
+        run = cls.find(contract_run_id).run
+        return cls(run, lock_lots([ContractLot(run.contract_id)])[run.contract_id])
+
+    @property
+    def lot(self) -> ContractLot:
+        return ContractLot(self.run.contract_id)
+
+    def refuse_closed(self, *, now: datetime) -> None:
+        refuse_closed_contract(self.terms, now=now)
+        refuse_closed_run(self.run.course_run, now=now)
+
+    def load_facts(self, emails: Collection[str]) -> RecipientFacts:
+        if not emails:
+            return RecipientFacts()
+        enrolled = Enrollment.objects.active().filter(run=self.run.course_run_id, user__email__in=emails)
+        codes = DiscountCode.objects.filter(discount__unlocks_id=self.run.product_id, assigned_email__in=emails)
+        assigned = with_code_facts(codes).filter(in_state(CodeState.ASSIGNED))
+        # Without a cap, people may still have a code of their own from the time when there was a cap.
+        has_code = set(assigned.values_list("assigned_email", flat=True))
+        if self.is_shared:
+            # Used or not: everyone's invitation has the same code, so a second one would bring nothing new.
+            invited = HandOut.objects.open().filter(contract_run=self.run, is_shared=True, email__in=emails)
+            has_code.update(invited.values_list("email", flat=True))
+        withdrawals = Withdrawal.objects.standing().filter(contract_id=self.terms.pk, user__email__in=emails)
+        if not self.is_shared:  # a code of their own lifts what a manager withdrew
+            withdrawals = withdrawals.exclude(authority=WithdrawnBy.MANAGER)
+        return RecipientFacts(
+            has_course=set(enrolled.values_list("user__email", flat=True)),
+            # A seat in a free contract opens every course; where courses are paid for, each needs its own code.
+            has_seat=seated_addresses(self.terms.pk, emails) if self.terms.is_free else (),
+            has_code=has_code,
+            withdrawn=set(withdrawals.values_list("user__email", flat=True)),
+        )
+
+    def count_places(self, people: Collection[str]) -> Places:
+        if self.is_shared:
+            has_code = self.shared_code() is not None
+            return Places() if has_code else Places(refusal=CodesMissing(free=0, wanted=len(people)))
+        seats = count_seats([self.terms.pk])[self.terms.pk]
+        free = seats.free or 0
+        taken = waiting_addresses(self.terms.pk).without_seat | seated_addresses(self.terms.pk, people)
+        newcomers = set(people) - taken
+        free_after = max(0, free - len(newcomers))
+        refusal: HandOutRefused | None = None
+        if not seats.has_room_for(len(newcomers)):
+            short = NoSeatToGive if free else NoSeatsLeft
+            refusal = short(free=free, wanted=len(newcomers))
+        elif (codes := self.free_codes()[: len(people)].count()) < len(people):
+            refusal = CodesMissing(free=codes, wanted=len(people))
+        return Places(free_before=free, free_after=free_after, refusal=refusal)
+
+    def free_codes(self) -> QuerySet[DiscountCode]:
+        return DiscountCode.objects.filter(NEVER_TAKEN, discount__unlocks_id=self.run.product_id)
+
+    def shared_code(self) -> DiscountCode | None:
+        return shared_codes([self.run]).get(self.run.pk)
+
+    def make_hand_out(self, **fields: Any) -> HandOut:
+        return HandOut(contract_run=self.run, **fields)
+
+    def describe(self) -> dict[str, int | bool]:
+        return {"run": self.run.pk}
+
+
+def refuse_closed_run(run: Any, *, now: datetime) -> None:
+    ends = [moment for moment in (run.enrollment_end, run.end_date) if moment is not None]
+    if not run.live or (ends and now > min(ends)):
+        raise EnrollmentOverForCodes(course=run.title)
