@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from b2b.codes import IN_CONTRACT, with_code_facts
 from b2b.models import ContractMembership, ContractRun, ContractTerms, HandOut
 from b2b.seats import count_seats
+from b2b.selectors.lots import Lot
 from ecommerce.codes import COUNTED_USE_STATES, SHARED, in_state
 from ecommerce.enums import CodeState
 from ecommerce.models import CodeUse, DiscountCode
@@ -96,19 +97,17 @@ def count_open_invitations(contract_run_id: int) -> int:
     return len(invitations) - len(used_hand_outs(invitations))
 
 
-def addresses_of(contract_id: int, line_ids: Collection[int], *, is_shared: bool) -> list[str]:
-    """Return the addresses of these lines of a manager's list: hand-outs of a shared code, or assigned codes."""
+def addresses_of(lot: Lot, line_ids: Collection[int], *, is_shared: bool) -> list[str]:
+    """Return the addresses of these lines of a list: hand-outs of a shared code, or assigned codes."""
     if is_shared:
-        hand_outs = HandOut.objects.open().filter(pk__in=line_ids, contract_run__contract_id=contract_id)
-        return sorted(hand_outs.values_list("email", flat=True))
-    codes = DiscountCode.objects.filter(pk__in=line_ids, **{IN_CONTRACT: contract_id}).exclude(assigned_email="")
+        return sorted(lot.hand_outs().filter(pk__in=line_ids).values_list("email", flat=True))
+    codes = lot.codes().filter(pk__in=line_ids).exclude(assigned_email="")
     return sorted(codes.values_list("assigned_email", flat=True))
 
 
-def has_codes_of_their_own(contract_id: int, hand_out_ids: Collection[int]) -> bool:
+def has_codes_of_their_own(lot: Lot, hand_out_ids: Collection[int]) -> bool:
     """Tell whether any of these open hand-outs is a code of someone's own."""
-    own = HandOut.objects.open().filter(contract_run__contract_id=contract_id, is_shared=False)
-    return own.filter(pk__in=hand_out_ids).exists()
+    return lot.hand_outs().filter(pk__in=hand_out_ids, is_shared=False).exists()
 
 
 def shared_codes(contract_runs: Iterable[ContractRun]) -> dict[int, DiscountCode]:

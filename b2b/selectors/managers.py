@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
-from b2b.codes import IN_CONTRACT, OF_REMOVED_RUN, in_managed_state, managed_state, product_url, with_code_facts
+from b2b.codes import OF_REMOVED_RUN, in_managed_state, managed_state, product_url, with_code_facts
 from b2b.enums import (
     ContractStanding,
     IntegrationType,
@@ -33,6 +33,7 @@ from b2b.models import (
 from b2b.seats import SeatCount, count_seats
 from b2b.selectors.codes import CodeFilter, matching
 from b2b.selectors.handouts import shared_codes, used_hand_outs
+from b2b.selectors.lots import Lot
 from courses.rules import is_enrollable
 from ecommerce.codes import COUNTED_USE_STATES, code_state, redeem_url
 from ecommerce.enums import CodeState, UseState
@@ -230,14 +231,14 @@ def managed_contracts(organization_id: int, *, now: datetime, contract_id: int |
 # --- Codes of a contract with a cap ----------------------------------------------------------------------------------
 
 
-def count_codes(contract_id: int, *, now: datetime) -> dict[str, int]:
+def count_codes(lot: Lot, *, now: datetime) -> dict[str, int]:
     """Return how many codes are in each state; one query."""
-    return _count_states(_codes(contract_id, now), ManagedCodeState)
+    return _count_states(_codes(lot, now), ManagedCodeState)
 
 
-def filter_codes(contract_id: int, code_filter: CodeFilter, *, now: datetime) -> QuerySet[DiscountCode]:
+def filter_codes(lot: Lot, code_filter: CodeFilter, *, now: datetime) -> QuerySet[DiscountCode]:
     """Return the codes the filter leaves, assigned ones first."""
-    codes = _codes(contract_id, now)
+    codes = _codes(lot, now)
     if code_filter.state:
         codes = codes.filter(in_managed_state(ManagedCodeState(code_filter.state)))
     if code_filter.run_id is not None:
@@ -407,9 +408,9 @@ def _count_states(rows: QuerySet[Any], states: Iterable[ManagedCodeState]) -> di
     return counts
 
 
-def _codes(contract_id: int, now: datetime) -> QuerySet[DiscountCode]:
-    """The codes of the contract's current runs, with the facts that decide their state."""
-    codes = DiscountCode.objects.filter(~OF_REMOVED_RUN, **{IN_CONTRACT: contract_id})
+def _codes(lot: Lot, now: datetime) -> QuerySet[DiscountCode]:
+    """The codes of the lot, without those of removed runs, with the facts that decide their state."""
+    codes = lot.codes().filter(~OF_REMOVED_RUN)
     failed = Exists(HandOutMail.objects.to_send_again(now=now).filter(hand_out__code=OuterRef("pk")))
     return (
         with_code_facts(codes)

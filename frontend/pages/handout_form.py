@@ -1,4 +1,4 @@
-"""The form in which managers hand out codes."""
+"""The form in which codes are handed out."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from b2b.selectors.managers import ManagedRun
 from b2b.services.handouts.recipients import Recipient
+from frontend.pages.handouts import CourseChoice
 from mitxonline.kernel.people.fields import PeopleForm
 
 
-class ManagerHandOutForm(PeopleForm):
-    """A course, and people typed or from a file. The service decides which of them get a code, not the form."""
+class HandOutForm(PeopleForm):
+    """People typed or from a file, and a course where there is a choice. The service decides who gets a code."""
 
     use_required_attribute = False
     field_order = ["run", "people", "file"]
 
-    run = forms.ChoiceField(label=_("Course"), error_messages={"required": _("Choose a course.")})
+    run = forms.ChoiceField(
+        label=_("Course"),
+        error_messages={"required": _("Choose a course."), "invalid_choice": _("Choose one of the courses.")},
+    )
     people = forms.CharField(
         label=_("E-mail addresses"),
         strip=False,
@@ -28,18 +31,23 @@ class ManagerHandOutForm(PeopleForm):
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "autocapitalize": "off", "autocomplete": "off"}),
     )
 
-    def __init__(self, runs: Sequence[ManagedRun], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, courses: Sequence[CourseChoice] | None, *args: Any, **kwargs: Any) -> None:
+        """Without `courses` there is no choice."""
         super().__init__(*args, **kwargs)
-        choices = [(str(run.pk), run.title) for run in runs if run.is_open]
         field = self.fields["run"]
-        if isinstance(field, forms.ChoiceField):
-            field.choices = choices
-            field.error_messages["invalid_choice"] = _("Choose one of the courses.")
+        if courses is None:
+            del self.fields["run"]
+        elif isinstance(field, forms.ChoiceField):
+            field.choices = [(str(course.pk), course.title) for course in courses]
+
+    @property
+    def course_id(self) -> int | None:
+        return int(self.cleaned_data["run"]) if "run" in self.fields else None
 
     @property
     def recipients(self) -> list[Recipient]:
         return [Recipient(person.email, person.name, person.is_unclear) for person in self.listed]
 
-    def as_typed(self, runs: Sequence[ManagedRun]) -> ManagerHandOutForm:
+    def as_typed(self, courses: Sequence[CourseChoice] | None) -> HandOutForm:
         """Return the form with all people as typed text."""
-        return ManagerHandOutForm(runs, {"run": self.cleaned_data["run"], "people": self.text})
+        return HandOutForm(courses, {"run": self.cleaned_data.get("run", ""), "people": self.text})

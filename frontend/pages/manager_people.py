@@ -15,7 +15,8 @@ from b2b.models import OrganizationPage
 from b2b.models.seat_request import MAX_SEATS
 from b2b.selectors.managers import PER_PAGE, ManagedContract
 from b2b.selectors.people import PersonWithSeat, search_seats, seats_of_organization, with_courses
-from frontend.pages.managers import SEARCH_MAX_LENGTH, manager_crumbs
+from frontend.pages.handouts import parse_words
+from frontend.pages.managers import manager_crumbs
 from frontend.site.navigation import Crumb
 from frontend.site.parsing import parse_row_id
 from mitxonline.kernel.paging import PAGE, find_page
@@ -55,7 +56,7 @@ def build_people_page(
     contract_id = parse_row_id(params.get("contract"))
     if contract_id not in {contract.terms.pk for contract in contracts}:
         contract_id = None
-    words = "".join(char for char in params.get("q", "") if char.isprintable()).strip()[:SEARCH_MAX_LENGTH]
+    words = parse_words(params.get("q", ""))
     seats = seats_of_organization(organization.pk, contract_id=contract_id)
     found = search_seats(seats, words).order_by("user__name", "user__email", "pk")
     page = find_page(Paginator(found, PER_PAGE), params.get(PAGE))

@@ -18,12 +18,12 @@ from b2b.selectors.people import seats_of_organization
 from b2b.services.seats.membership import remove_member
 from b2b.services.seats.requests import ask_for_seats
 from frontend.pages.manager_people import MoreSeatsForm, build_people_page
-from frontend.pages.managers import contract_url, manager_crumbs
+from frontend.pages.managers import manager_crumbs
 from frontend.site.navigation import Crumb
 from frontend.site.parsing import account_id
 from frontend.views.answers import UNPROCESSABLE
 from frontend.views.decorators import signed_in
-from frontend.views.managers import get_contract, get_membership
+from frontend.views.managers import get_contract, get_membership, get_place
 from mitxonline.kernel import clock
 from mitxonline.kernel.forms import refusals_on
 
@@ -89,10 +89,9 @@ def remove_person(request: HttpRequest, slug: str, seat_id: int) -> HttpResponse
 def ask_for_more_seats(request: HttpRequest, slug: str, contract_id: int) -> HttpResponse:
     """Ask staff for more seats in a contract with a limit."""
     now = clock.now()
-    membership, contract = get_contract(request, slug, contract_id, now)
-    if not contract.has_cap:
+    place = get_place(request, slug, contract_id, now)
+    if not place.contract.has_cap:
         raise Http404
-    here = contract_url(membership, contract)
     form = MoreSeatsForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         with refusals_on(form):
@@ -109,17 +108,12 @@ def ask_for_more_seats(request: HttpRequest, slug: str, contract_id: int) -> Htt
                 asked.seats,
             )
             messages.success(request, sentence % {"count": asked.seats})
-            return redirect(here)
-    crumbs = [
-        *manager_crumbs(membership.organization),
-        Crumb(contract.name, here),
-        Crumb(_("Ask for more seats")),
-    ]
+            return redirect(place.list_url)
     context = {
         "form": form,
-        "contract": contract,
-        "crumbs": crumbs,
-        "here": here,
+        "contract": place.contract,
+        "crumbs": place.crumbs(_("Ask for more seats")),
+        "here": place.list_url,
         "open_request": SeatRequest.objects.open().filter(contract_id=contract_id).first(),
     }
     status = UNPROCESSABLE if form.errors else 200

@@ -15,6 +15,7 @@ from b2b.enums import ManagedCodeState
 from b2b.models import ContractRun
 from b2b.selectors.codes import CodeFilter, code_file, code_page, runs_of
 from b2b.selectors.handouts import waiting_addresses
+from b2b.selectors.lots import ContractLot
 from b2b.selectors.managers import count_codes
 from ecommerce.codes import NEVER_TAKEN, code_state, in_state, redeem_url
 from ecommerce.enums import CodeState, UseState
@@ -76,7 +77,7 @@ def test_every_reader_sees_the_same_state() -> None:
 
     in_force = set(DiscountCode.objects.exclude(discount__unlocks=gone.product_id).values_list("pk", flat=True))
     current = {pk: state for pk, state in want.items() if pk in in_force}
-    counts = count_codes(page.pk, now=NOW)
+    counts = count_codes(ContractLot(page.pk), now=NOW)
     assert counts.pop("failed") == 0
     assert counts == {
         managed.value: sum(each is state for each in current.values()) for state, managed in MANAGED_STATES.items()

@@ -19,6 +19,7 @@ from b2b.events import HoldsEnded
 from b2b.models import ContractMembership, ContractPage, HandOut, Reconcile
 from b2b.receivers import follow_ended_holds
 from b2b.seats import SeatCount, count_seats
+from b2b.selectors.lots import ContractLot
 from b2b.services.contracts.checks import check_contracts
 from b2b.services.contracts.contracts import ModifyContract, PageChanges
 from b2b.services.contracts.terms_plan import plan_modify_contract
@@ -144,7 +145,7 @@ def invite(world: World, who: int, what: int) -> None:
 def uninvite(world: World, who: int, _what: int) -> None:
     given = HandOut.objects.open().filter(contract_run__contract=world.page).order_by("pk")
     ids = list(given.values_list("pk", flat=True))
-    take_back(contract_id=world.page.pk, hand_out_ids=ids[who : who + 1], by_id=None, now=NOW)
+    take_back(ContractLot(world.page.pk), hand_out_ids=ids[who : who + 1], by_id=None, now=NOW)
 
 
 def sign_in(world: World, who: int, _what: int) -> None:

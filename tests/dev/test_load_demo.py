@@ -14,6 +14,7 @@ from django.test import Client
 
 from b2b.enums import ManagedCodeState, MembershipSource
 from b2b.models import ContractMembership, ContractPage, ContractTerms, SeatRequest
+from b2b.selectors.lots import ContractLot
 from b2b.selectors.managers import count_codes, managed_contracts
 from b2b.selectors.needs import ContractNeed, contracts_needing, failed_mails
 from b2b.selectors.seats import organizations_of, waiting_codes
@@ -173,7 +174,7 @@ def test_members_add_up_with_their_codes(loaded: None) -> None:
     by_code = ContractMembership.objects.filter(source=MembershipSource.CODE)
     assert not by_code.filter(code_use=None).exists()
     for contract in managed_contracts(ContractPage.objects.get(name="Clinical skills 2026").get_parent().pk, now=NOW):
-        used = count_codes(contract.terms.pk, now=NOW)[ManagedCodeState.JOINED.value]
+        used = count_codes(ContractLot(contract.terms.pk), now=NOW)[ManagedCodeState.JOINED.value]
         assert used == by_code.filter(contract=contract.terms.pk).count()
         assert contract.seats.joined == ContractMembership.objects.filter(contract=contract.terms.pk).count()
     assert list(find_discrepancies()) == []

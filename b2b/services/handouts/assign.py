@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -61,6 +62,9 @@ class HandOutRequest:
         return ContractStock.lock(self.contract_run_id)
 
 
+AnyHandOutRequest: TypeAlias = HandOutRequest
+
+
 @dataclass(frozen=True, slots=True)
 class HandOutPlan:
     """What handing out would do, line by line. With a `refusal` it does nothing.
@@ -106,7 +110,7 @@ class ReminderReport:
     over: int = 0
 
 
-def plan_hand_out(request: HandOutRequest, *, now: datetime) -> HandOutPlan:
+def plan_hand_out(request: AnyHandOutRequest, *, now: datetime) -> HandOutPlan:
     """Tell what handing these codes out would do, in constant queries; writes nothing.
 
     Raises ContractRunUnknown for a run that is in no contract.
@@ -114,7 +118,7 @@ def plan_hand_out(request: HandOutRequest, *, now: datetime) -> HandOutPlan:
     return _make_plan(request.find_stock(), request.recipients, now=now)
 
 
-def hand_out(request: HandOutRequest, *, by_id: int | None, now: datetime, seen: str | None = None) -> HandOutPlan:
+def hand_out(request: AnyHandOutRequest, *, by_id: int | None, now: datetime, seen: str | None = None) -> HandOutPlan:
     """Give a code to everyone on the list who can have one, and queue the e-mails: for all of them or for no one.
 
     `seen` is the fingerprint of the plan that was confirmed; None if no one was shown a plan.

@@ -24,6 +24,7 @@ from b2b.events import HandOutMailsQueued
 from b2b.models import HandOut, HandOutMail, OrganizationMembership
 from b2b.selectors.handouts import used_hand_outs
 from b2b.selectors.lots import Lot
+from ecommerce.codes import redeem_url
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
 from mitxonline.kernel.mail import build_email

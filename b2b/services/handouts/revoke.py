@@ -14,14 +14,12 @@ from django.utils.translation import gettext as _
 from b2b.codes import IN_CONTRACT
 from b2b.enums import MailState
 from b2b.errors.handouts import CodeNotAssigned, CodeNotRevocable, HandOutUnknown
-from b2b.models import ContractPage, ContractTerms, HandOut, HandOutMail
+from b2b.models import ContractTerms, HandOut, HandOutMail
 from b2b.requests import request_reconcile
-from b2b.seats import lock_terms
 from b2b.selectors.lots import ContractLot, Lot
 from b2b.services.handouts.lots import lock_lots, record_in_lot
 from ecommerce.models import DiscountCode
 from ecommerce.services.discounts.batches import unassign_codes
-from mitxonline.kernel.audit import record
 from mitxonline.kernel.text import normalize_email
 
 
@@ -52,31 +50,30 @@ def cancel_invitation(*, hand_out_id: int, by_id: int | None, now: datetime) -> 
     """Cancel an invitation; raises HandOutUnknown. The shared code still works, because others have it too."""
     contract_id = HandOut.objects.filter(pk=hand_out_id).values_list("contract_run__contract_id", flat=True).first()
     if contract_id is None or not cancel_invitations(
-        contract_id=contract_id, hand_out_ids=[hand_out_id], by_id=by_id, now=now
+        ContractLot(contract_id), hand_out_ids=[hand_out_id], by_id=by_id, now=now
     ):
         raise HandOutUnknown
 
 
-def cancel_invitations(*, contract_id: int, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
+def cancel_invitations(lot: Lot, *, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
     """Cancel those of these invitations that are open; return how many."""
     with transaction.atomic():
-        lock_terms([contract_id])
-        mine = HandOut.objects.open().filter(pk__in=hand_out_ids, is_shared=True, contract_run__contract_id=contract_id)
+        lock_lots([lot])
+        mine = lot.hand_outs().filter(pk__in=hand_out_ids, is_shared=True)
         ended = end_hand_outs(list(mine.values_list("pk", flat=True)), by_id=by_id, now=now)
         if ended:
-            page = ContractPage.objects.get(pk=contract_id)
-            record(page, "b2b.invitation.cancel", by_id=by_id, data={"invitations": ended})
+            record_in_lot(lot, "b2b.invitation.cancel", by_id=by_id, data={"invitations": ended})
     return len(ended)
 
 
-def take_back(*, contract_id: int, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
-    """Cancel invitations and revoke unused codes among these hand-outs of the contract; return how many."""
+def take_back(lot: Lot, *, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
+    """Cancel invitations and revoke unused codes among these hand-outs of the lot; return how many."""
     with transaction.atomic():
-        lock_terms([contract_id])
-        mine = HandOut.objects.open().filter(pk__in=hand_out_ids, contract_run__contract_id=contract_id)
-        own = list(DiscountCode.objects.filter(hand_outs__in=mine.filter(is_shared=False)).values_list("pk", flat=True))
-        revoked = revoke_codes(ContractLot(contract_id), code_ids=own, by_id=by_id, now=now) if own else 0
-        return revoked + cancel_invitations(contract_id=contract_id, hand_out_ids=hand_out_ids, by_id=by_id, now=now)
+        lock_lots([lot])
+        mine = lot.hand_outs().filter(pk__in=hand_out_ids, is_shared=False)
+        own = list(DiscountCode.objects.filter(hand_outs__in=mine).values_list("pk", flat=True))
+        revoked = revoke_codes(lot, code_ids=own, by_id=by_id, now=now) if own else 0
+        return revoked + cancel_invitations(lot, hand_out_ids=hand_out_ids, by_id=by_id, now=now)
 
 
 def end_hand_outs_to(*, terms: ContractTerms, email: str, by_id: int | None, now: datetime) -> int:
