@@ -43,6 +43,13 @@ class UseState(models.TextChoices):
     RETIRED = "retired", _("Retired")
 
 
+class Role(models.TextChoices):
+    """What someone may do in the shop, for one course or for all. `ecommerce.roles` says what that is."""
+
+    FINANCE_ADMIN = "finance_admin", _("Finance administrator")
+    SALES_ADMIN = "sales_admin", _("Sales administrator")
+
+
 LIVE_USE_STATES = (UseState.HELD, UseState.CONFIRMED)
 
 

@@ -10,9 +10,11 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from wagtail.models import Collection, GroupCollectionPermission, GroupPagePermission, Page
 
+from ecommerce.enums import Role
+from ecommerce.roles import ACCESS_ADMIN, permissions_of
+
 EDITORS, FINANCE, B2B_MANAGERS = "Editors", "Finance", "B2B managers"
 PAGE_PERMISSIONS = ("add_page", "change_page", "publish_page")
-ACCESS_ADMIN = "wagtailadmin.access_admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +48,8 @@ RIGHTS = {
     ),
     FINANCE: GroupRights(
         FINANCE,
-        permissions=(
-            ACCESS_ADMIN,
-            *_model_permissions("ecommerce", ("product", "discount"), "add", "change", "view"),
-            *_model_permissions(
-                "ecommerce",
-                ("order", "orderline", "paymentattempt", "discountcode", "codeuse", "pricechange"),
-                "view",
-            ),
-            *_model_permissions("ecommerce", ("refund", "refundrequest", "dispute"), "view"),
-            *(f"ecommerce.{act}_order" for act in ("refund", "fulfill", "cancel")),
-            *_model_permissions("ecommerce", ("shopsettings",), "change"),
-            *_model_permissions("courses", ("enrollment",), "change", "view"),
-        ),
+        # Being in the group is being a finance administrator of the whole shop.
+        permissions=(ACCESS_ADMIN, *sorted(permissions_of([Role.FINANCE_ADMIN]))),
     ),
     B2B_MANAGERS: GroupRights(
         B2B_MANAGERS,

@@ -50,3 +50,9 @@ class ReceiptNotYet(DomainError):
     code = "receipt_not_yet"
     message = _("Order {number} isn’t completed, so there is no receipt to send.")
     number: str
+
+
+class AccountIsClosed(DomainError):
+    code = "account_is_closed"
+    message = _("The account of {person} isn’t active, so it can’t get a role.")
+    person: str

@@ -11,6 +11,7 @@ from ecommerce.models.payment import PaymentAttempt
 from ecommerce.models.product import PriceChange, Product, ProductQuerySet
 from ecommerce.models.refund import Refund, RefundLine, RefundQuerySet, RefundRequest
 from ecommerce.models.seat_sale import RegistrationCodeChange, SeatSale
+from ecommerce.models.shop_role import ShopRole
 from ecommerce.models.shop_settings import ShopSettings
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "RefundRequest",
     "RegistrationCodeChange",
     "SeatSale",
+    "ShopRole",
     "ShopSettings",
 ]

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 
-from courses.models import CourseStaff
 from ecommerce.models import Discount, Product
 from ecommerce.models.discount import DiscountQuerySet
 from ecommerce.models.product import ProductQuerySet
+from ecommerce.roles import Action, scope_of
 from mitxonline.users.models import User
-
-MAKE, CHANGE, VIEW = "ecommerce.add_discount", "ecommerce.change_discount", "ecommerce.view_discount"
-# Course staff have this. Everyone else is spared the query for their courses.
-LOOK_AFTER = "courses.view_coursestaff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +64,13 @@ def of_courses(course_ids: frozenset[int]) -> Q:
 
 
 def discount_access_of(user: User | AnonymousUser) -> DiscountAccess:
-    """Read a user's access to discounts. Besides permissions this is one query, for course staff only."""
+    """Read a user's access to discounts (`ecommerce.roles`)."""
     if not user.is_authenticated or not user.is_active:
         return DiscountAccess(user_id=None)
-    can_manage_all = user.has_perms([MAKE, CHANGE])
-    courses: Iterable[int] = ()
-    if not can_manage_all and user.has_perm(LOOK_AFTER):
-        courses = CourseStaff.objects.filter(user=user).values_list("course_id", flat=True)
+    seen, made = scope_of(user, Action.COUPON_VIEW), scope_of(user, Action.COUPON_CREATE)
     return DiscountAccess(
         user_id=user.pk,
-        may_see=can_manage_all or user.has_perm(VIEW),
-        can_manage_all=can_manage_all,
-        courses=frozenset(courses),
+        may_see=seen.is_whole or made.is_whole,
+        can_manage_all=made.is_whole,
+        courses=made.courses,
     )

@@ -1,5 +1,6 @@
 """How people sign in: with a password of this site, through Keycloak, through the course site, or any of these."""
 
+import re
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -12,15 +13,24 @@ def _split(value: str) -> list[str]:
     return [each.strip() for each in value.split(",") if each.strip()]
 
 
+# What stands between two pluses, or a role with a course's key, which has one inside.
+_RIGHT = re.compile(r"[^+@]+@[^+]+\+[^+]+|[^+]+")
+
+
 def _roles(name: str, default: str) -> dict[str, list[str]]:
-    """Read `role=Group+staff,other=superuser`. The word `none` means no role at all."""
+    """Read `role=Group+staff,other=superuser`. The word `none` means no role at all.
+
+    Roles in the shop may be for one course, whose id has a plus of its own: `role=finance_admin@course-v1:X+101+staff`.
+    """
     value = env.str(name, default)
     if value.strip().lower() == "none":
         return {}
     pairs = [each.partition("=") for each in _split(value)]
     if not all(role.strip() and rights.strip() for role, _, rights in pairs):
         raise ImproperlyConfigured(f"{name} can't be read. Write role=Group+staff,other=superuser or none.")
-    return {role.strip(): [each.strip() for each in rights.split("+") if each.strip()] for role, _, rights in pairs}
+    return {
+        role.strip(): [each.strip() for each in _RIGHT.findall(rights) if each.strip()] for role, _, rights in pairs
+    }
 
 
 def _origin(address: str) -> list[str]:
@@ -75,8 +85,14 @@ SIGN_IN_STAFF_SECONDS = 12 * 3600
 # Functions that say whether an account has rights. If one does, an e-mail address alone doesn't open the account.
 ACCOUNT_RIGHTS = [
     "mitxonline.users.sso.rights.has_staff_rights",
+    "ecommerce.roles.has_any_role",
     "b2b.selectors.managers.manages_any_organization",
 ]
+# Names that a role at a provider may be mapped to beside groups, `staff` and `superuser`; for one course with `@` and
+# the course's id behind.
+SIGN_IN_SHOP_ROLES = ("finance_admin", "sales_admin")
+# Attributes of whoever is signed in, and the functions that return their expressions. They cost no query of their own.
+SIGNED_IN_FACTS = {"has_shop_roles": "ecommerce.roles.holds_any_role"}
 # What the Django admin shows below a person, in this order.
 PERSON_INLINES = ["b2b.admin.OrganizationInline", "b2b.admin.SeatInline"]
 # Functions that say in sentences what a person loses with a connection, before it is undone.
@@ -99,6 +115,8 @@ AUTHENTICATION_BACKENDS = [
     f"mitxonline.users.backends.{'EmailBackend' if LOCAL_ACCOUNTS else 'RightsBackend'}",
     *(["mitxonline.users.sso.keycloak.KeycloakBackend"] if _KEYCLOAK else []),
     *(["mitxonline.users.sso.edx.EdxBackend"] if _EDX else []),
+    # Signs no one in: it adds the permissions that come with roles in the shop.
+    "ecommerce.backends.ShopRolesBackend",
 ]
 
 # Where forms on our pages lead, for form-action of the content security policy.

@@ -52,6 +52,7 @@ class RightKind(models.TextChoices):
     STAFF = "staff", _("Staff")
     SUPERUSER = "superuser", _("Superuser")
     GROUP = "group", _("Member of a group")
+    ROLE = "role", _("Role in the shop")
 
 
 class GivenRight(models.Model):
@@ -64,6 +65,10 @@ class GivenRight(models.Model):
     issuer = models.CharField(max_length=255)
     kind = models.CharField(max_length=9, choices=RightKind.choices)
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="+", null=True, blank=True)
+    role = models.CharField(max_length=50, blank=True, default="", db_default="")
+    course_key = models.CharField(
+        max_length=255, blank=True, default="", db_default="", help_text=_("Empty if the role is for all courses.")
+    )
     given_at = models.DateTimeField(default=clock.now)
     proved_at = models.DateTimeField(default=clock.now)
 
@@ -73,7 +78,7 @@ class GivenRight(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["user", "issuer", "kind"],
-                condition=~models.Q(kind=RightKind.GROUP),
+                condition=~models.Q(kind__in=[RightKind.GROUP, RightKind.ROLE]),
                 name="users_right_once",
             ),
             models.UniqueConstraint(
@@ -81,9 +86,19 @@ class GivenRight(models.Model):
                 condition=models.Q(kind=RightKind.GROUP),
                 name="users_group_right_once",
             ),
+            models.UniqueConstraint(
+                fields=["user", "issuer", "role", "course_key"],
+                condition=models.Q(kind=RightKind.ROLE),
+                name="users_role_right_once",
+            ),
             models.CheckConstraint(
                 condition=models.Q(kind=RightKind.GROUP, group__isnull=False)
                 | (~models.Q(kind=RightKind.GROUP) & models.Q(group__isnull=True)),
                 name="users_right_names_its_group",
+            ),
+            models.CheckConstraint(
+                condition=(models.Q(kind=RightKind.ROLE) & ~models.Q(role=""))
+                | (~models.Q(kind=RightKind.ROLE) & models.Q(role="", course_key="")),
+                name="users_right_names_its_role",
             ),
         ]

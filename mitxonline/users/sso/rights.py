@@ -30,16 +30,20 @@ _FLAGS = {RightKind.STAFF: "is_staff", RightKind.SUPERUSER: "is_superuser"}
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """A flag of an account, or membership of a group."""
+    """A flag of an account, membership of a group, or a role in the shop, for one course or for all."""
 
     kind: RightKind
     group_id: int | None = None
+    role: str = ""
+    course_key: str = ""
 
     @classmethod
     def of(cls, row: GivenRight) -> Self:
-        return cls(RightKind(row.kind), row.group_id)
+        return cls(RightKind(row.kind), row.group_id, row.role, row.course_key)
 
     def __str__(self) -> str:
+        if self.kind == RightKind.ROLE:
+            return f"{self.role}@{self.course_key}" if self.course_key else self.role
         return f"group {self.group_id}" if self.kind == RightKind.GROUP else str(self.kind.value)
 
 
@@ -47,12 +51,13 @@ class ProvenRightsMixin:
     """For every authentication backend: rights by a role end even in sessions that are older than the role.
 
     Rights are flags of the account, so without this they would last as long as the session. The sweep may be late or
-    stopped; this check comes with the query that fetches the user.
+    stopped; this check comes with the query that fetches the user, as do the facts that apps want on every request.
     """
 
     def get_user(self, user_id: Any) -> User | None:
         first = GivenRight.objects.filter(user=OuterRef("pk")).order_by("proved_at").values("proved_at")[:1]
-        users = User.objects.annotate(first_proved_at=Subquery(first)).filter(pk=user_id, is_active=True)
+        facts = {name: import_string(path)() for name, path in settings.SIGNED_IN_FACTS.items()}
+        users = User.objects.annotate(first_proved_at=Subquery(first), **facts).filter(pk=user_id, is_active=True)
         user, now = users.first(), clock.now()
         if user is None or user.first_proved_at is None or user.first_proved_at > _proof_deadline(now):
             return user
@@ -62,7 +67,14 @@ class ProvenRightsMixin:
 
 def group_names(mapping: Mapping[str, Iterable[str]]) -> set[str]:
     """Return the names of the groups in a mapping of roles to rights."""
-    return {name for names in mapping.values() for name in names} - {STAFF, SUPERUSER}
+    names = {name for names in mapping.values() for name in names} - {STAFF, SUPERUSER}
+    return {name for name in names if not _is_shop_role(name)}
+
+
+def course_keys(mapping: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return the courses that a mapping of roles to rights names."""
+    names = {name for names in mapping.values() for name in names if _is_shop_role(name)}
+    return {key for name in names if (key := name.partition("@")[2])}
 
 
 def follow_roles(
@@ -90,7 +102,7 @@ def follow_roles(
         rows = list(GivenRight.objects.filter(user=person))
         from_here = {Right.of(row): row for row in rows if row.issuer == issuer}
         from_others = {Right.of(row) for row in rows if row.issuer != issuer}
-        current = _current_rights(person)
+        current = _current_rights(person, rows)
         mapped = _read_rights(names)
         by_hand = current - from_here.keys() - from_others
         new, lost = mapped - current, (from_here.keys() & current) - mapped - from_others
@@ -98,7 +110,14 @@ def follow_roles(
         GivenRight.objects.filter(pk__in=[row.pk for right, row in from_here.items() if right not in mapped]).delete()
         GivenRight.objects.bulk_create(
             GivenRight(
-                user=person, issuer=issuer, kind=right.kind, group_id=right.group_id, given_at=now, proved_at=now
+                user=person,
+                issuer=issuer,
+                kind=right.kind,
+                group_id=right.group_id,
+                role=right.role,
+                course_key=right.course_key,
+                given_at=now,
+                proved_at=now,
             )
             for right in sorted(mapped - from_here.keys() - by_hand, key=str)
         )
@@ -176,7 +195,7 @@ def _end_overdue(user_id: int, *, now: datetime) -> bool:
         over = [row for row in rows if row.proved_at <= deadline]
         kept = {Right.of(row) for row in rows if row.proved_at > deadline}
         GivenRight.objects.filter(pk__in=[row.pk for row in over]).delete()
-        _apply_change(person, lost=({Right.of(row) for row in over} & _current_rights(person)) - kept)
+        _apply_change(person, lost=({Right.of(row) for row in over} & _current_rights(person, rows)) - kept)
     return bool(over)
 
 
@@ -186,16 +205,26 @@ def _read_rights(names: AbstractSet[str]) -> set[Right]:
         rights.add(Right(RightKind.STAFF))
     if SUPERUSER in names:
         rights.add(Right(RightKind.SUPERUSER))
-    group_names = names - {STAFF, SUPERUSER}
+    roles = {name for name in names if _is_shop_role(name)}
+    for name in roles:
+        role, _at, course_key = name.partition("@")
+        rights.add(Right(RightKind.ROLE, role=role, course_key=course_key))
+    group_names = names - {STAFF, SUPERUSER} - roles
     groups = dict(Group.objects.filter(name__in=group_names).values_list("name", "pk"))
     if missing := group_names - groups.keys():
         logger.warning("a role names groups that don't exist", extra={"groups": sorted(missing)})
     return rights | {Right(RightKind.GROUP, pk) for pk in groups.values()}
 
 
-def _current_rights(person: User) -> set[Right]:
+def _is_shop_role(name: str) -> bool:
+    return name.partition("@")[0] in settings.SIGN_IN_SHOP_ROLES
+
+
+def _current_rights(person: User, rows: Iterable[GivenRight]) -> set[Right]:
     flags = {Right(kind) for kind, flag in _FLAGS.items() if getattr(person, flag)}
-    return flags | {Right(RightKind.GROUP, pk) for pk in person.groups.values_list("pk", flat=True)}
+    # A role by a sign-in is its row and nothing else. One given by hand is a row of the shop.
+    roles = {Right.of(row) for row in rows if row.kind == RightKind.ROLE}
+    return flags | roles | {Right(RightKind.GROUP, pk) for pk in person.groups.values_list("pk", flat=True)}
 
 
 def _apply_change(person: User, *, new: AbstractSet[Right] = frozenset(), lost: AbstractSet[Right]) -> None:
