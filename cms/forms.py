@@ -6,11 +6,13 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from wagtail.admin.forms.account import AvatarPreferencesForm
 from wagtail.images.fields import WagtailImageField
 from wagtail.images.forms import BaseImageForm
 
-from cms.services.pictures import UnreadablePicture, clean_picture
+from cms.services.pictures import UnreadablePicture, clean_picture, shrink_picture
 
+MOST_PIXELS_OF_A_PROFILE = 400  # of a side, as Wagtail has it
 UNREADABLE = _("This picture is damaged or incomplete. Export it again, or choose another file.")
 
 
@@ -40,3 +42,15 @@ class ImageForm(BaseImageForm):
         super().__init__(*args, **kwargs)
         if (field := self.fields.get("file")) is not None:
             self.fields["file"] = PictureField(label=field.label, required=field.required, widget=field.widget)
+
+
+class ProfilePictureForm(AvatarPreferencesForm):
+    """Wagtail's own stores small pictures as they are and fails on those that can't be read."""
+
+    avatar = PictureField(label=_("Upload a profile picture"), required=False)
+
+    def clean_avatar(self) -> Any:
+        file = self.cleaned_data.get("avatar")
+        if not file or file == self._original_avatar:
+            return file  # False takes the picture away
+        return shrink_picture(file, MOST_PIXELS_OF_A_PROFILE)

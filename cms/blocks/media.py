@@ -19,6 +19,8 @@ _VIMEO_ID = re.compile(r"\A[0-9]{4,15}\Z")
 _VIMEO_HASH = re.compile(r"\A[0-9a-f]{6,40}\Z")
 YOUTUBE_FOLDERS = {"embed", "live", "shorts"}
 YOUTUBE_PLAYER = "https://www.youtube-nocookie.com"
+# A number behind one of these names a collection, or an event that has no video yet.
+_VIMEO_COLLECTIONS = {"album", "channels", "event", "folder", "groups", "showcase"}
 VIMEO_PLAYER = "https://player.vimeo.com"
 
 
@@ -60,6 +62,8 @@ def _vimeo_url(segments: list[str], hashes: list[str]) -> str | None:
     """Return the player's URL for `…/<id>`, or `…/<id>/<hash>` or `…/<id>?h=<hash>` of an unlisted video."""
     if len(segments) > 1 and _VIMEO_ID.match(segments[-2]) and _VIMEO_HASH.match(segments[-1]):
         segments, hashes = segments[:-1], segments[-1:]
+    if _VIMEO_COLLECTIONS.intersection(segments[-2:-1]):
+        return None
     player = _embed_url(f"{VIMEO_PLAYER}/video/", segments[-1:], _VIMEO_ID)
     if player is None or not hashes or not _VIMEO_HASH.match(hashes[0]):
         return player

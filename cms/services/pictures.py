@@ -52,6 +52,16 @@ def clean_picture(file: File[bytes]) -> CleanFile:
     return CleanFile(stored, name=posixpath.basename(file.name or "picture"))
 
 
+def shrink_picture(clean: CleanFile, most: int) -> CleanFile:
+    """Return a clean picture whose sides have at most this many pixels; of an animation, the first frame."""
+    with Picture.open(clean) as picture:
+        if max(picture.size) <= most:
+            return clean
+        kind = str(picture.format)
+        picture.thumbnail((most, most))
+        return CleanFile(_write(_without_metadata(picture), kind), name=clean.name)
+
+
 def has_metadata(content: bytes) -> bool:
     """Whether `clean_picture` would change what the picture tells or how it is shown. Raises UnreadablePicture."""
     try:

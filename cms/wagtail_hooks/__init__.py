@@ -9,7 +9,13 @@ from django.utils.translation import gettext as _
 from wagtail import hooks
 from wagtail.snippets.models import register_snippet
 
-from cms.wagtail_hooks import course_overview, needs, page_guards, privacy  # noqa: F401 – importing them registers their hooks
+from cms.wagtail_hooks import (  # noqa: F401 – importing them registers their hooks
+    account,
+    course_overview,
+    needs,
+    page_guards,
+    privacy,
+)
 from cms.wagtail_hooks.catalog import CatalogGroup
 from cms.wagtail_hooks.page_views import SitePageViewSet, site_page_viewsets
 from cms.wagtail_hooks.pages import CoursePageList, ProgramPageList

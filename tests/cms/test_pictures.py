@@ -12,8 +12,10 @@ from django.test import Client
 from PIL import Image as Picture
 from PIL import ImageCms, PngImagePlugin
 from wagtail.images.models import Image
+from wagtail.users.models import UserProfile
 
 from cms.services.pictures import clean_picture
+from tests.support.reading import form_data, read
 
 pytestmark = pytest.mark.django_db
 
@@ -148,6 +150,52 @@ def test_many_at_once_are_cleaned_and_refused_alike(admin_client: Client) -> Non
         assert response.json()["success"] is is_taken
     [image] = Image.objects.all()
     assert not [secret for secret in SECRETS for content in served(image) if secret in content]
+
+
+class TestProfilePictures:
+    """Small ones, which Wagtail takes as they are, and large ones, which it shrinks."""
+
+    def upload(self, client: Client, content: bytes, name: str = "me.jpg") -> str:
+        return self.send(client, **{"avatar-avatar": SimpleUploadedFile(name, content)})
+
+    def send(self, client: Client, **changes: Any) -> str:
+        page = read(client.get("/cms/account/"))
+        choices = [(menu["name"], menu.select_one("[selected]")) for menu in page.select("main select")]
+        chosen = {str(name): str(option["value"]) for name, option in choices if option is not None}
+        form = {**form_data(page), **chosen, "name_email-name": "Ada", "avatar-avatar": ""}
+        answer: str = client.post("/cms/account/", {**form, **changes}, follow=True).content.decode()
+        return answer
+
+    @pytest.mark.parametrize("size", [(60, 40), (900, 600), (6000, 3)])
+    @pytest.mark.parametrize(
+        ("kind", "name"), [("JPEG", "a.jpg"), ("PNG", "a.png"), ("WEBP", "a.webp"), ("GIF", "a.gif")]
+    )
+    def test_they_are_small_and_tell_nothing_personal(
+        self, admin_client: Client, kind: str, name: str, size: tuple[int, int]
+    ) -> None:
+        self.upload(admin_client, photograph(kind, size=size), name)
+        content = stored(UserProfile.objects.get().avatar)
+        assert not [secret for secret in SECRETS if secret in content]
+        with Picture.open(BytesIO(content)) as picture:
+            assert max(picture.size) <= 400
+            assert picture.format == kind
+
+    def test_half_of_one_and_too_large_a_one_are_refused_in_a_sentence(self, admin_client: Client) -> None:
+        content, large = photograph(size=(900, 600)), BytesIO()
+        Picture.new("1", (12000, 9000)).save(large, format="PNG")
+        assert "damaged or incomplete" in self.upload(admin_client, content[: len(content) // 2])
+        assert "too many pixels" in self.upload(admin_client, large.getvalue(), "large.png")
+        assert "not an image" in self.upload(admin_client, b"hello")
+        assert not UserProfile.objects.exclude(avatar="").exists()
+
+    def test_one_stays_until_it_is_replaced_or_taken_away(self, admin_client: Client) -> None:
+        self.upload(admin_client, photograph())
+        profile = UserProfile.objects.get()
+        old, storage = profile.avatar.name, profile.avatar.storage
+        for changes, is_kept in (({}, True), ({"avatar-avatar-clear": "on"}, False)):
+            self.send(admin_client, **changes)
+            profile.refresh_from_db()
+            assert (profile.avatar.name == old, storage.exists(old)) == (is_kept, is_kept)
 
 
 def test_a_picture_made_by_code_is_cleaned_too() -> None:
