@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from b2b.enums import ContractStanding, MembershipSource, MembershipState, WithdrawnBy
 from b2b.errors.seats import (
@@ -25,7 +26,6 @@ from b2b.errors.seats import (
     ContractNotStarted,
     ContractPromised,
     PriceChanging,
-    course_not_open,
 )
 from b2b.models import ContractRun, ContractTerms, OrganizationMembership
 from b2b.seats import Seats, claim_seat, lock_terms, seats_for
@@ -34,7 +34,7 @@ from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
 from ecommerce.enums import LIVE_USE_STATES, UseState
 from ecommerce.errors.checkout import AlreadyEnrolled
-from ecommerce.errors.codes import CodeAddressUnconfirmed, CodeForSomebodyElse, CodeUnknown
+from ecommerce.errors.codes import CodeAddressUnconfirmed, CodeForSomebodyElse, CodeUnknown, course_not_open
 from ecommerce.models import CodeUse, DiscountCode, Order
 from ecommerce.rules import Purchase, PurchaseLine, RuleVerdict
 from mitxonline.kernel import clock
@@ -165,7 +165,7 @@ class ContractSeats:
         try:
             refuse_unless_enrollable(run.course_run, now=purchase.now)
         except EnrollmentRefused as closed:
-            return course_not_open(closed)
+            return course_not_open(closed, hint=_("Choose another course in your contract."))
         return None
 
 

@@ -69,6 +69,8 @@ class CodeChangeKind(models.TextChoices):
 
     SWITCHED_OFF = "switched_off", _("Switched off")
     SWITCHED_ON = "switched_on", _("Switched on again")
+    REFUNDED = "refunded", _("Seat refunded")
+    FREED = "freed", _("Marked as unused")
     MOVED = "moved", _("Moved to another start")
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import ClassVar
 
 from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from courses.errors import EnrollmentClosed, EnrollmentNotOpen, EnrollmentRefused
 from ecommerce.errors.codes import CheckoutRefused, CodeRefused
 from mitxonline.kernel.errors import DomainError, NotFound, WayOn
 
@@ -99,37 +98,6 @@ class AccessWithdrawn(AsksContact):
     is_failure = False
     outranks = True
     organization: str
-
-
-class CourseNotOpen(CodeRefused):
-    """The code is right, and the course isn’t open to enrollment."""
-
-    code = "course_not_open"
-    heading = _("This course isn’t open")
-    message = _("Your code is valid, but this course isn’t open right now.")
-    advice = _("Choose another course in your contract.")
-    ways_on = (WayOn.DASHBOARD,)
-    is_failure = False
-
-
-class CourseClosed(CourseNotOpen):
-    message = _("Your code is valid, but enrollment for this course closed on {closed_at}.")
-    closed_at: datetime
-
-
-class CourseNotYetOpen(CourseNotOpen):
-    message = _("Your code is valid, but enrollment for this course opens on {opens_at}.")
-    advice = _("Come back then.")
-    opens_at: datetime
-
-
-def course_not_open(closed: EnrollmentRefused) -> CourseNotOpen:
-    """The same refusal, for someone who came with a code."""
-    if isinstance(closed, EnrollmentClosed):
-        return CourseClosed(closed_at=closed.closed_at)
-    if isinstance(closed, EnrollmentNotOpen):
-        return CourseNotYetOpen(opens_at=closed.opens_at)
-    return CourseNotOpen()
 
 
 class AlreadySeated(CheckoutRefused):

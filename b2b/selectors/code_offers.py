@@ -58,7 +58,11 @@ def code_offer(*, text: str, user_id: int | None, now: datetime) -> CodeOffer:
     """
     if not text.strip():
         raise CodeMissing
-    code = find_code(text)
+    return offer_contract_seat(find_code(text), user_id=user_id, now=now)
+
+
+def offer_contract_seat(code: DiscountCode, *, user_id: int | None, now: datetime) -> CodeOffer:
+    """Return what this code offers the visitor, as `code_offer` does."""
     with guard_refusals(code, user_id=user_id):
         return _make_offer(code, user_id=user_id, now=now)
 

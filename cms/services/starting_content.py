@@ -71,8 +71,7 @@ PAGES = (
                 _("I have a code from my organization"),
                 _(
                     "<p>Open the link in your invitation, or choose “Redeem a code” at the top of any page and enter "
-                    "the code there. It has 36 characters in five groups. You’ll need an account; creating one takes "
-                    "a minute.</p>"
+                    "the code there. You’ll need an account; creating one takes a minute.</p>"
                 ),
             ),
             (

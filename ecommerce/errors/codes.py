@@ -5,10 +5,12 @@ They are shown at the field where a code was entered, and on the code’s own pa
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
+from courses.errors import EnrollmentClosed, EnrollmentNotOpen, EnrollmentRefused
 from mitxonline.kernel.errors import DomainError, WayOn
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class CodeRefused(CheckoutRefused):
 class CodeUnknown(CodeRefused):
     code = "code_unknown"
     heading = _("We can’t find this code")
-    advice = _("Check it against your invitation: it has 36 characters, in five groups.")
+    advice = _("Check it against the message you got it in. Capitals and dashes don’t matter.")
     manager_helps = False
 
 
@@ -195,3 +197,35 @@ class CodeBelongsInCart(CodeRefused):
     advice = _("Put a course into your cart and enter it there.")
     ways_on = (WayOn.CART,)
     manager_helps = False
+
+
+class CourseNotOpen(CodeRefused):
+    """The code is right, and the course isn’t open to enrollment. `hint` says what else its learner can do."""
+
+    code = "course_not_open"
+    heading = _("This course isn’t open")
+    message = _("Your code is valid, but this course isn’t open right now.")
+    advice: ClassVar[StrOrPromise] = "{hint}"
+    ways_on = (WayOn.DASHBOARD,)
+    is_failure = False
+    hint: StrOrPromise
+
+
+class CourseClosed(CourseNotOpen):
+    message = _("Your code is valid, but enrollment for this course closed on {closed_at}.")
+    closed_at: datetime
+
+
+class CourseNotYetOpen(CourseNotOpen):
+    message = _("Your code is valid, but enrollment for this course opens on {opens_at}.")
+    advice = _("Come back then.")
+    opens_at: datetime
+
+
+def course_not_open(closed: EnrollmentRefused, *, hint: StrOrPromise) -> CourseNotOpen:
+    """The same refusal, for someone who came with a code."""
+    if isinstance(closed, EnrollmentClosed):
+        return CourseClosed(closed_at=closed.closed_at, hint=hint)
+    if isinstance(closed, EnrollmentNotOpen):
+        return CourseNotYetOpen(opens_at=closed.opens_at, hint=hint)
+    return CourseNotOpen(hint=hint)

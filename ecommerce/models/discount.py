@@ -13,7 +13,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Replace, Upper
 from django.utils.translation import gettext_lazy as _
 
-from courses.models import Course
+from courses.models import Course, CourseRun
 from ecommerce.enums import AMOUNTS_OFF, LIVE_USE_STATES, DiscountType, PaymentType, RedemptionType, UseState
 from ecommerce.models.fields import amount_field, currency_field, find_amount_problem
 from ecommerce.models.order import Order
@@ -258,6 +258,17 @@ class DiscountCode(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
+    )
+    moved_to = models.ForeignKey(
+        CourseRun,
+        verbose_name=_("moved to"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text=_("The start that a registration code gives instead of the one it was sold for."),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 

@@ -10,9 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from courses.enums import EnrollmentMode
 from courses.models import CourseRun
 from ecommerce.enums import CodeChangeKind
-from ecommerce.models.discount import Discount, DiscountCode
+from ecommerce.models.discount import CodeUse, Discount, DiscountCode
 from ecommerce.models.order import OrderLine
 from ecommerce.models.product import Product
+from ecommerce.models.refund import Refund
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.models import TracedModel
 
@@ -81,6 +82,30 @@ class RegistrationCodeChange(TracedModel):
         related_name="+",
         help_text=_("Empty if no one did it by hand."),
     )
+    use = models.ForeignKey(
+        CodeUse,
+        verbose_name=_("use"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_("The use of the code that was taken back or given back with it."),
+    )
+    refund = models.ForeignKey(
+        Refund,
+        verbose_name=_("refund"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="code_changes",
+        help_text=_("The refund of its seat, or the failed one that brought it back."),
+    )
+    run_before = models.ForeignKey(
+        CourseRun, verbose_name=_("from"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    run_after = models.ForeignKey(
+        CourseRun, verbose_name=_("to"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     wagtail_reference_index_ignore = True
 
@@ -88,7 +113,18 @@ class RegistrationCodeChange(TracedModel):
         verbose_name = _("change of a registration code")
         verbose_name_plural = _("changes of registration codes")
         ordering = ["at", "pk"]
-        constraints = [models.CheckConstraint(condition=~Q(reason=""), name="code_change_has_a_reason")]
+        constraints = [
+            models.CheckConstraint(condition=~Q(reason=""), name="code_change_has_a_reason"),
+            models.CheckConstraint(
+                condition=Q(kind=CodeChangeKind.MOVED, run_before__isnull=False, run_after__isnull=False)
+                | ~Q(kind=CodeChangeKind.MOVED) & Q(run_before__isnull=True, run_after__isnull=True),
+                name="code_change_of_start_names_both",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind=CodeChangeKind.REFUNDED) | Q(refund__isnull=False),
+                name="code_change_by_refund_names_it",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.code_id}: {self.kind}"

@@ -59,7 +59,15 @@ def find_code(text: str) -> DiscountCode:
     """Return the code in this text as people paste it, with its discount and what it opens. Raises CodeUnknown."""
     code = (
         DiscountCode.objects.matching(read_code(text))
-        .select_related("discount__unlocks__course_run__course__department", "discount__unlocks__program__department")
+        .select_related(
+            "discount__unlocks__course_run__course__department",
+            "discount__unlocks__program__department",
+            "discount__seat_sale__course_run__course__department",
+            "discount__seat_sale__product",
+            "discount__seat_sale__order_line__order",
+            "discount__seat_sale__buyer",
+            "moved_to__course__department",
+        )
         .first()
     )
     if code is None:
@@ -156,7 +164,7 @@ def _refusal(code: DiscountCode, *, own: OwnUse | None, buyer: Buyer, now: datet
         return CodeExpired(ended=format_moment(discount.expires_at))
     if not code.active or not discount.is_active:
         return EnrollmentCodeOff() if discount.unlocks_id is not None else CodeSwitchedOff()
-    if (refusal := _find_person_refusal(code, buyer)) is not None:
+    if (refusal := find_person_refusal(code, buyer)) is not None:
         return refusal
     if own is None and code.max_uses is not None and code.uses >= code.max_uses:
         return EnrollmentCodeUsed() if discount.unlocks_id is not None else CodeUsed()
@@ -179,7 +187,8 @@ def _can_use_again(own: OwnUse, code: DiscountCode, *, now: datetime) -> bool:
     return code.discount.unlocks_id is not None
 
 
-def _find_person_refusal(code: DiscountCode, buyer: Buyer) -> CodeRefused | None:
+def find_person_refusal(code: DiscountCode, buyer: Buyer) -> CodeRefused | None:
+    """Say why this buyer may not use a code that is for certain people, if so."""
     is_theirs = not code.discount.for_chosen_people or code.discount_id in buyer.discounts
     if is_for_one_address(code):
         is_theirs = is_theirs and buyer.email == normalize_email(code.assigned_email)

@@ -36,11 +36,9 @@ class CodeForm(forms.Form):
 
 
 class RedeemForm(CodeForm):
-    """The field of pages that redeem enrollment codes only."""
+    """The field of pages that redeem registration and enrollment codes only."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["code"].label = _("Enrollment code")
-        self.fields["code"].help_text = _(
-            "From your organization’s invitation: 36 characters, in five groups. The link in the invitation works too."
-        )
+        self.fields["code"].label = _("Your code")
+        self.fields["code"].help_text = _("From the e-mail or message that invited you. The link in it works too.")

@@ -4,38 +4,56 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from b2b.models import ContractRun, OrganizationMembership, OrganizationPage
-from b2b.selectors.code_offers import CodeOffer, contract_run_behind
+from b2b.selectors.code_offers import CodeOffer, contract_run_behind, offer_contract_seat
 from courses.models import Course, CourseRun
-from ecommerce.errors.codes import CodeRefused
+from ecommerce.errors.codes import CodeMissing, CodeRefused
 from ecommerce.selectors.codes import find_code
+from ecommerce.selectors.registration import find_seat_sale, offer_seat
 from mitxonline.kernel.errors import DomainError, WayOn
 from mitxonline.users.models import User
 
 
+class OfferState(StrEnum):
+    """What the visitor can do with a code. Templates compare with the values."""
+
+    READY = "ready"
+    MINE = "mine"
+    NEEDS_NO_CODE = "needs_no_code"
+
+
 @dataclass(frozen=True, slots=True)
 class OfferCard:
-    offer: CodeOffer
+    """What a code gives the visitor: a seat that an organization or a company paid for, or a contract's price.
+
+    `giver` is empty where only an address is known. `contract` holds what only an enrollment code has.
+    """
+
     text: str
+    run: CourseRun
+    giver: str
+    state: OfferState
     now: datetime
-    others: tuple[str, ...]
-
-    @property
-    def organization(self) -> OrganizationPage:
-        return self.offer.organization
-
-    @property
-    def run(self) -> CourseRun:
-        return self.offer.run
+    contract: CodeOffer | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def course(self) -> Course:
-        return self.offer.run.course
+        return self.run.course
+
+    @property
+    def organization(self) -> OrganizationPage | None:
+        return self.contract.organization if self.contract is not None else None
+
+    @property
+    def is_free(self) -> bool:
+        return self.contract is None or self.contract.is_free
 
     @property
     def price(self) -> str:
-        return self.offer.price.formatted()
+        return self.contract.price.formatted() if self.contract is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +65,39 @@ class RefusalCard:
     manager: User | None
 
 
-def offer_card(offer: CodeOffer, *, text: str, now: datetime) -> OfferCard:
-    """The card of a code that works, with the other courses of the contract."""
+def read_offer(text: str, *, user_id: int | None, now: datetime) -> OfferCard:
+    """Return what any code that is redeemed on its page gives the visitor.
+
+    Raises CodeMissing, CodeUnknown, CodeBelongsInCart for a discount code, or the reason why it doesn’t work for them.
+    """
+    if not text.strip():
+        raise CodeMissing
+    code = find_code(text)
+    sale = find_seat_sale(code)
+    if sale is None:
+        return _contract_card(offer_contract_seat(code, user_id=user_id, now=now), text=text, now=now)
+    offer = offer_seat(code, sale, user_id=user_id, now=now)
+    state = OfferState.MINE if offer.is_mine else OfferState.READY
+    return OfferCard(text=text, run=offer.run, giver=offer.giver, state=state, now=now)
+
+
+def _contract_card(offer: CodeOffer, *, text: str, now: datetime) -> OfferCard:
+    """The card of an enrollment code, with the other courses of its contract."""
     others: tuple[str, ...] = ()
     if offer.is_free:
         siblings = ContractRun.objects.current().filter(contract_id=offer.contract_run.contract_id)
         siblings = siblings.exclude(pk=offer.contract_run.pk).order_by("course_run__title")
         others = tuple(siblings.values_list("course_run__title", flat=True))
-    return OfferCard(offer=offer, text=text, now=now, others=others)
+    state = OfferState.MINE if offer.is_mine else OfferState.READY
+    return OfferCard(
+        text=text,
+        run=offer.run,
+        giver=offer.organization.name,
+        state=OfferState.NEEDS_NO_CODE if offer.needs_no_code else state,
+        now=now,
+        contract=offer,
+        others=others,
+    )
 
 
 def refusal_card(refusal: DomainError, *, text: str, user_id: int | None) -> RefusalCard:

@@ -9,14 +9,16 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django_htmx.http import retarget
+from django_htmx.http import HttpResponseClientRedirect, retarget
 
 from b2b.services.seats.redemption import apply_assigned_codes
 from ecommerce.errors.checkout import ProductUnknown, StartUnknown
 from ecommerce.errors.codes import CodeRefused
+from ecommerce.errors.registration import CodeRedeemedElsewhere
 from ecommerce.selectors.baskets import find_baskets
 from ecommerce.services.baskets.baskets import (
     add_products,
@@ -145,6 +147,8 @@ def apply(request: HttpRequest) -> HttpResponse:
             user_id=request.user.pk,
             now=clock.now(),
         )
+    if isinstance(caught.refusal, CodeRedeemedElsewhere):
+        return _leave_for(request, reverse("enrollment-code", args=[caught.refusal.text]))
     if caught.refusal is not None:
         return with_retry_after(_render_cart(request, form, status=refused_status(caught.refusal)), caught.refusal)
     return redirect("cart")
@@ -186,6 +190,11 @@ def _render_cart(request: HttpRequest, form: CodeForm | None = None, *, status: 
         retarget(response, "#cart")  # also for error statuses, whose target would be the form's
     patch_vary_headers(response, ["HX-Request"])
     return _with_count(response, len(page.lines))
+
+
+def _leave_for(request: HttpRequest, url: str) -> HttpResponse:
+    """Go to another page, also where a script asked for a part of this one."""
+    return HttpResponseClientRedirect(url) if wants_fragment(request) else redirect(url)
 
 
 def _with_count(response: HttpResponse, count: int) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""A code’s own page: it shows what the code opens, and a button takes the seat."""
+"""The page of a registration or enrollment code: it shows what the code gives, and a button takes the seat."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from b2b.selectors.code_offers import code_offer
 from b2b.services.seats.redemption import put_in_link_basket, redeem_enrollment_code
 from ecommerce.errors.codes import CodeMissing, CodeRefused, CodeUnknown
+from ecommerce.services.registration.redemption import redeem_registration_code
 from frontend.pages.code_form import RedeemForm
 from frontend.pages.limits import limit_code_failures
 from frontend.pages.owner import basket_owner
-from frontend.pages.redeem import offer_card, refusal_card
+from frontend.pages.redeem import read_offer, refusal_card
 from frontend.views.answers import UNPROCESSABLE, refused_status, with_retry_after
 from frontend.views.decorators import personal
 from frontend.views.links import login_url, other_account_url, register_url
@@ -37,7 +37,7 @@ def enter(request: HttpRequest) -> HttpResponse:
     at_field = (CodeMissing, CodeUnknown, RateLimited)
     try:
         with refusals_on(form, "code", only=at_field) as caught, limit_code_failures(request):
-            code_offer(text=text, user_id=request.user.pk, now=clock.now())
+            read_offer(text, user_id=request.user.pk, now=clock.now())
     except CodeRefused as refusal:
         return _render_refusal(request, text, refusal)
     if caught.refusal is not None:
@@ -58,9 +58,7 @@ def redeem(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _render_offer(request: HttpRequest, code: str) -> HttpResponse:
-    now = clock.now()
-    offer = code_offer(text=code, user_id=request.user.pk, now=now)
-    card = offer_card(offer, text=code, now=now)
+    card = read_offer(code, user_id=request.user.pk, now=clock.now())
     return render(request, "frontend/redeem/offer.html", {"card": card} | _links(code))
 
 
@@ -69,13 +67,16 @@ def _take_seat(request: HttpRequest, code: str) -> HttpResponse:
     here = reverse("enrollment-code", args=[code])
     if not request.user.is_authenticated:
         return redirect_to_login(here)
-    now = clock.now()
-    offer = code_offer(text=code, user_id=request.user.pk, now=now)
-    if not offer.is_free:
-        put_in_link_basket(text=code, owner=basket_owner(request), user_id=request.user.pk, now=now)
+    now, user_id = clock.now(), request.user.pk
+    card = read_offer(code, user_id=user_id, now=now)
+    if not card.is_free:
+        put_in_link_basket(text=code, owner=basket_owner(request), user_id=user_id, now=now)
         return redirect("cart")
-    redemption = redeem_enrollment_code(text=code, user_id=request.user.pk, now=now)
-    if redemption.was_redeemed_before:
+    if card.contract is not None:
+        is_old = redeem_enrollment_code(text=code, user_id=user_id, now=now).was_redeemed_before
+    else:
+        is_old = redeem_registration_code(text=code, user_id=user_id, now=now).was_redeemed_before
+    if is_old:
         messages.info(request, _("You already have this seat. Go to your course."))
     else:
         messages.success(

@@ -17,7 +17,6 @@ from b2b.errors.seats import (
     ContractFull,
     ContractInactive,
     ContractNotStarted,
-    CourseNotOpen,
     NotAMember,
     PaymentNeeded,
     PriceChanging,
@@ -40,6 +39,7 @@ from ecommerce.errors.codes import (
     CodeRefused,
     CodeUnknown,
     CodeUsed,
+    CourseNotOpen,
 )
 from ecommerce.models import CodeUse, Discount, DiscountCode, Order, Product
 from ecommerce.selectors.basket_prices import price_current_basket

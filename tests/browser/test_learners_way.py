@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.django_db(transaction=T
 
 TITLE = "Statistics for people who make decisions"
 WRONG = "b81d4e02-6c55-47aa-9f13-0d2e7c9916aa"
-UNKNOWN = "We can’t find this code. Check it against your invitation: it has 36 characters, in five groups."
+UNKNOWN = "We can’t find this code. Check it against the message you got it in. Capitals and dashes don’t matter."
 
 with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 
@@ -160,7 +160,7 @@ def test_empty_pages_say_what_to_do(open_visitor: OpenVisitor, make_contract: Ma
     looks(visitor)
     visitor.opens("/redeem/")
     looks(visitor)
-    visitor.page.get_by_label("Enrollment code").fill("wrong")
+    visitor.page.get_by_label("Your code").fill("wrong")
     visitor.page.get_by_role("button", name="Continue").click()
     expect(visitor.page.get_by_text(UNKNOWN).last).to_be_visible()
     looks(visitor)

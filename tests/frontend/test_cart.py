@@ -140,7 +140,7 @@ def test_a_wrong_code_is_refused_at_the_field_and_nothing_is_lost(client: Client
     assert page.title == "Error: Your cart · Tessera"
     assert page.error_summary == (
         "The code wasn’t applied",
-        "We can’t find this code. Check it against your invitation: it has 36 characters, in five groups. "
+        "We can’t find this code. Check it against the message you got it in. Capitals and dashes don’t matter. "
         "If it’s right, sign in and we’ll tell you more.",
         "#id_code",
     )

@@ -21,7 +21,7 @@ from tests.support.reading import read
 
 pytestmark = pytest.mark.django_db
 
-UNKNOWN = "Check it against your invitation: it has 36 characters, in five groups."
+UNKNOWN = "Check it against the message you got it in. Capitals and dashes don’t matter."
 
 
 def test_looking_shows_the_seat_and_changes_nothing(learners_client: Client) -> None:
@@ -194,7 +194,7 @@ def test_the_other_courses_of_the_seat_are_named(learners_client: Client) -> Non
 def test_one_field_leads_to_the_codes_page(client: Client, address: str) -> None:
     contract = make_northgate()
     page = read(client.get(address))
-    assert page.label_of("code") == "Enrollment code"
+    assert page.label_of("code") == "Your code"
     assert page.buttons() == ["Continue"]
     for typed in (contract.code, f" {contract.code} ", f"http://testserver{contract.redeem_link}"):
         assert client.post("/redeem/", {"code": typed})["Location"] == contract.redeem_link

@@ -31,6 +31,7 @@ from ecommerce.errors.codes import (
     CodeUnknown,
     DiscountCodeUnknown,
 )
+from ecommerce.errors.registration import CodeRedeemedElsewhere
 from ecommerce.events import LinkBasketClaimed
 from ecommerce.models import Basket, BasketCode, BasketItem, BasketItemStart, DiscountCode, Order, Product
 from ecommerce.rules import refuse_closed_products
@@ -38,6 +39,7 @@ from ecommerce.selectors.basket_prices import PricedBasket, price_basket
 from ecommerce.selectors.baskets import BasketOwner, current_basket
 from ecommerce.selectors.codes import ask_contract, find_code, guard_refusals
 from ecommerce.selectors.offers import make_offer
+from ecommerce.selectors.registration import find_seat_sale, offer_seat
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import run_sql
 from mitxonline.kernel.text import read_code
@@ -205,7 +207,8 @@ def apply_code(*, owner: BasketOwner, text: str, user_id: int | None, now: datet
     """Apply a code to the current basket, which is priced as if it were there; the same code again changes nothing.
 
     Raises BasketEmpty, CodeMissing, CodeUnknown, or another CodeRefused that says why the code doesn't work or lowers
-    no price. Signed-out visitors get CodeUnknown for every code that doesn't work.
+    no price. Signed-out visitors get CodeUnknown for every code that doesn't work. A registration code that works
+    raises CodeRedeemedElsewhere.
     """
     if not read_code(text):
         raise CodeMissing
@@ -214,6 +217,9 @@ def apply_code(*, owner: BasketOwner, text: str, user_id: int | None, now: datet
         raise BasketEmpty
     try:
         code = find_code(text)
+        if (sale := find_seat_sale(code)) is not None:
+            offer_seat(code, sale, user_id=user_id, now=now)
+            raise CodeRedeemedElsewhere(text=code.text)
         with guard_refusals(code, user_id=user_id):
             priced = price_basket(basket, user_id=user_id, now=now, with_code=code)
             _refuse_useless_code(priced, code, user_id=user_id, now=now)
@@ -314,6 +320,12 @@ def _claim_baskets(*, token: UUID, user_id: int, now: datetime) -> JoinedBaskets
 def lock_baskets_of(user_id: int) -> dict[str, Basket]:
     """Lock the account's baskets, and return them by kind."""
     return {basket.kind: basket for basket in Basket.objects.locked().filter(user_id=user_id)}
+
+
+def drop_bought_course(*, user_id: int, run_id: int) -> None:
+    """Take a run that the account got without its cart out of its carts; seats for a group stay. They are locked."""
+    mine = BasketItem.objects.filter(basket__user_id=user_id, product__course_run_id=run_id, seats__isnull=True)
+    mine.filter(product__requires_code=False).delete()
 
 
 def _refuse_useless_code(priced: PricedBasket, code: DiscountCode, *, user_id: int | None, now: datetime) -> None:
