@@ -10,6 +10,7 @@ from ecommerce.wagtail_hooks import (  # noqa: F401
     orders,
     policies,
     products,
+    roles,
     run_copies,
     unpriced,
 )

@@ -17,6 +17,8 @@ ACTIONS = (
     ("ecommerce.discount.extend", _("Change end date of discount"), _("Changed when a discount ends")),
     ("ecommerce.discount.limit", _("Limit code"), _("Changed how often a code can be used")),
     ("ecommerce.discount.export", _("Export codes"), _("Exported a discount’s codes")),
+    ("ecommerce.role.give", _("Assign role"), _("Assigned a role in the shop")),
+    ("ecommerce.role.take", _("Remove role"), _("Removed a role in the shop")),
     ("courses.staff.appoint", _("Add course staff"), _("Added course staff")),
     ("courses.staff.dismiss", _("Remove course staff"), _("Removed course staff")),
     ("ecommerce.product.make", _("Create product"), _("Put a product on sale")),

@@ -447,6 +447,8 @@ STAFF_FORMS_WITHOUT = {
     "HandOutView": "its plan is confirmed by its fingerprint",
     "RemoveMemberView": "removes one; a seat that is gone is refused",
     "CreateDiscountView": "creates",
+    "AssignRoleView": "adds; someone who has the role already keeps it as it is",
+    "RemoveRoleView": "removes one; a role that is gone stays so",
     "MoreCodesView": "creates",
     "RefundView": "its plan is confirmed by its fingerprint",
     "DenyView": "a request that was decided is refused under its lock",
