@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -26,7 +26,18 @@ from ecommerce.enums import (
 )
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.gateways.registry import gateways
-from ecommerce.models import CodeUse, Dispute, Order, OrderLine, OrderNote, PaymentAttempt, Refund, RefundRequest
+from ecommerce.models import (
+    CodeUse,
+    Dispute,
+    Order,
+    OrderLine,
+    OrderNote,
+    PaymentAttempt,
+    Refund,
+    RefundLine,
+    RefundRequest,
+)
+from ecommerce.roles import ShopScope
 from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next_to_refund
 from ecommerce.selectors.receipts import BilledTo, billed_to, describe_courses, prefetch_program_courses
 from mitxonline.kernel import clock
@@ -93,6 +104,41 @@ class OrderAtDesk:
     log: tuple[LogEntry, ...]
     notes: tuple[OrderNote, ...]
     others: tuple[Order, ...]
+    hidden_lines: int = 0
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the reader sees some of the lines only, and so nothing about the order as a whole."""
+        return bool(self.hidden_lines)
+
+    def limit_to(self, scope: ShopScope) -> OrderAtDesk:
+        """Return what someone may see with a role for some courses. Raises OrderUnknown if no line is of these."""
+        if scope.is_whole:
+            return self
+        lines = tuple(each for each in self.lines if scope.has(course_of_line(each.line)))
+        if not lines:
+            raise OrderUnknown
+        if len(lines) == len(self.lines):
+            return replace(self, others=())
+        line_ids, code_ids = {each.line.pk for each in lines}, {each.line.code_id for each in lines}
+        return replace(
+            self,
+            lines=lines,
+            hidden_lines=len(self.lines) - len(lines),
+            uses=tuple(each for each in self.uses if each.code_id in code_ids),
+            refunds=tuple(each for each in self.refunds if _is_of({p.line_id for p in each.lines.all()}, line_ids)),
+            requests=tuple(each for each in self.requests if _is_of({p.pk for p in each.lines.all()}, line_ids)),
+            disputes=(),
+            log=(),
+            notes=(),
+            others=(),
+        )
+
+    @property
+    def total(self) -> Money:
+        if not self.is_part:
+            return self.order.money
+        return sum((each.line.money for each in self.lines), start=self.order.money.zero)
 
     @property
     def payments(self) -> list[PaymentAtDesk]:
@@ -126,12 +172,18 @@ class OrderAtDesk:
     def refundable(self) -> Money:
         """What is left of the payment that is refunded next, in the currency paid."""
         payment = next_to_refund(self.attempts)
-        return self.order.money.zero if payment is None else payment.refundable
+        if payment is None:
+            return self.order.money.zero
+        if not self.is_part:
+            return payment.refundable
+        left = sum((each.left for each in self.lines), start=self.order.money.zero)
+        is_same = payment.refundable.currency == left.currency
+        return min(left, payment.refundable) if is_same else self.order.money.zero
 
     @property
     def has_lines_to_choose(self) -> bool:
         """Whether staff can choose courses to refund. Their prices must be in the currency paid."""
-        return len(self.lines) > 1 and self.refundable.currency == self.order.currency
+        return (self.is_part or len(self.lines) > 1) and self.refundable.currency == self.order.currency
 
     @property
     def is_free(self) -> bool:
@@ -194,6 +246,34 @@ def orders_at_desk() -> QuerySet[Order]:
             output_field=CharField(),
         )
     )
+
+
+def course_of_line(line: OrderLine) -> int | None:
+    """Return the course that a line sells; None for a program, which has several."""
+    run = line.product.course_run
+    return run.course_id if run is not None else None
+
+
+def of_scope(scope: ShopScope) -> Q:
+    """Match the order lines that someone with a role for some courses may see."""
+    return Q() if scope.is_whole else Q(product__course_run__course_id__in=scope.courses)
+
+
+def orders_in_scope(orders: QuerySet[Order], scope: ShopScope) -> QuerySet[Order]:
+    """Keep the orders with at least one such line."""
+    if scope.is_whole:
+        return orders
+    return orders.filter(Exists(OrderLine.objects.filter(of_scope(scope), order=OuterRef("pk"))))
+
+
+def refunds_in_scope(refunds: QuerySet[Refund], scope: ShopScope) -> QuerySet[Refund]:
+    """Keep the refunds that are for such lines and no others."""
+    if scope.is_whole:
+        return refunds
+    parts = RefundLine.objects.filter(refund=OuterRef("pk"))
+    mine = parts.filter(line__product__course_run__course_id__in=scope.courses)
+    others = parts.exclude(line__product__course_run__course_id__in=scope.courses)
+    return refunds.filter(Exists(mine), ~Exists(others))
 
 
 def orders_needing(attention: str) -> QuerySet[Order]:
@@ -261,6 +341,10 @@ def order_at_desk(order_id: int) -> OrderAtDesk:
     )
 
 
+def _is_of(parts: set[int], lines: set[int]) -> bool:
+    return bool(parts) and parts <= lines
+
+
 def _find_gateway_url(attempt: PaymentAttempt) -> str:
     gateway = gateways().get(attempt.gateway)
     if gateway is None:
@@ -296,7 +380,7 @@ def _read_amount(words: str) -> Decimal | None:
 
 
 def _describe_lines(order: Order) -> Iterator[LineAtDesk]:
-    lines = list(order.lines.select_related("code", "product").order_by("pk"))
+    lines = list(order.lines.select_related("code", "product__course_run").order_by("pk"))
     prefetch_program_courses(lines)
     for line in lines:
         yield LineAtDesk(

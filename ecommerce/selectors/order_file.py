@@ -11,6 +11,8 @@ from django.db.models import QuerySet
 
 from ecommerce.enums import AttemptState, OrderState
 from ecommerce.models import Order, OrderLine, PaymentAttempt
+from ecommerce.roles import WHOLE_SHOP, ShopScope
+from ecommerce.selectors.order_desk import course_of_line
 from mitxonline.kernel.money import Money, spread
 
 ORDERS_AT_ONCE = 500
@@ -48,15 +50,17 @@ class OrderFileRow:
     reason: str
 
 
-def order_file_rows(orders: QuerySet[Order]) -> Iterator[OrderFileRow]:
-    """Yield the rows of these orders; orders are read in portions."""
-    found = orders.select_related("purchaser").prefetch_related("lines__code", "attempts")
+def order_file_rows(orders: QuerySet[Order], scope: ShopScope = WHOLE_SHOP) -> Iterator[OrderFileRow]:
+    """Yield the rows of these orders, for the lines that the scope covers; orders are read in portions."""
+    lines_with = ("lines__code", *(() if scope.is_whole else ("lines__product__course_run",)))
+    found = orders.select_related("purchaser").prefetch_related(*lines_with, "attempts")
     for order in found.iterator(chunk_size=ORDERS_AT_ONCE):
         lines = sorted(order.lines.all(), key=lambda line: line.pk)
         payment = _payment_of(order)
         paid = _divide_payment(lines, payment)
         for line, tax in zip(lines, _divide_tax(order, lines), strict=True):
-            yield _row(order, line, payment, tax=tax, paid=paid[line.pk])
+            if scope.is_whole or scope.has(course_of_line(line)):
+                yield _row(order, line, payment, tax=tax, paid=paid[line.pk])
 
 
 def _payment_of(order: Order) -> PaymentAttempt | None:

@@ -129,7 +129,9 @@ class OrderRefundForm(ReasonForm):
             del self.fields["leaves_program_cheaper"]
         self.currency = desk.refundable.currency
         left = desk.refundable.formatted()
-        scopes: list[tuple[str, Any]] = [(ALL, _("Everything that is left: %(amount)s") % {"amount": left})]
+        self.is_part = desk.is_part
+        everything = (ALL, _("Everything that is left: %(amount)s") % {"amount": left})
+        scopes: list[tuple[str, Any]] = [] if self.is_part else [everything]
         if desk.has_lines_to_choose:
             scopes.append((LINES, _("The full price of the courses chosen below")))
             cast("forms.ChoiceField", self.fields["lines"]).choices = [
@@ -155,7 +157,8 @@ class OrderRefundForm(ReasonForm):
         scope, amount = cleaned.get("scope"), cleaned.get("amount")
         if "reference" in self.errors:
             self.add_error(None, _("This page is incomplete. Open the refund again from the order."))
-        if scope == LINES and not cleaned.get("lines"):
+        # Whoever looks after some of the courses refunds no part of the others.
+        if (scope == LINES or (scope == AMOUNT and self.is_part)) and not cleaned.get("lines"):
             self.add_error("lines", _("Choose at least one course."))
         if scope in {ALL, LINES} and (amount is not None or "amount" in self.errors):
             self.errors.pop("amount", None)

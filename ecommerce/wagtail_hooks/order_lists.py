@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import django_filters
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet, Value
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
@@ -16,8 +17,18 @@ from wagtail.admin.ui.tables import Column, DateColumn, TitleColumn
 
 from ecommerce.enums import OrderState, RefundState
 from ecommerce.gateways.registry import gateways
-from ecommerce.models import Order, Refund
-from ecommerce.selectors.order_desk import Attention, matching_orders, orders_at_desk, refunds_at_desk, sold_between
+from ecommerce.models import Order, OrderLine, Refund
+from ecommerce.roles import Action, ShopScope, scope_of
+from ecommerce.selectors.order_desk import (
+    Attention,
+    matching_orders,
+    of_scope,
+    orders_at_desk,
+    orders_in_scope,
+    refunds_at_desk,
+    refunds_in_scope,
+    sold_between,
+)
 from ecommerce.selectors.order_file import order_file_rows
 from mitxonline.kernel.spreadsheets import Cell
 from mitxonline.staff.lists import MomentColumn, StaffIndexView, StateColumn
@@ -98,6 +109,13 @@ def describe_courses(order: Order) -> str:
     return gettext("%(title)s and %(count)d more") % {"title": titles[0], "count": len(titles) - 1}
 
 
+def format_total(order: Order) -> str:
+    """The order’s total, or that of the lines which the reader may see."""
+    if not getattr(order, "is_limited", False):
+        return order.money.formatted()
+    return sum((line.money for line in order.lines.all()), start=order.money.zero).formatted()
+
+
 class OrderIndex(StaffIndexView):
     model = Order
     page_title = _("Orders")
@@ -124,7 +142,7 @@ class OrderIndex(StaffIndexView):
             sort_key="state",
         ),
         Column("courses", label=_("Courses"), accessor=lambda order: describe_courses(order)),
-        Column("total", label=_("Total"), accessor="money.formatted", sort_key="total"),
+        Column("total", label=_("Total"), accessor=format_total, sort_key="total"),
         StateColumn(
             "attention",
             label=_("Needs attention"),
@@ -161,13 +179,19 @@ class OrderIndex(StaffIndexView):
     ]
 
     def get_base_queryset(self) -> QuerySet[Order]:
-        return orders_at_desk().prefetch_related("lines")
+        lines = OrderLine.objects.filter(of_scope(self.scope))
+        orders = orders_in_scope(orders_at_desk(), self.scope).prefetch_related(Prefetch("lines", lines))
+        return orders.annotate(is_limited=Value(not self.scope.is_whole))
+
+    @cached_property
+    def scope(self) -> ShopScope:
+        return scope_of(self.request.user, Action.ORDER_VIEW)
 
     def search_queryset(self, queryset: QuerySet[Order]) -> QuerySet[Order]:
         return queryset.filter(matching_orders(self.search_query)) if self.is_searching else queryset
 
     def get_export_rows(self, queryset: QuerySet[Order]) -> Iterator[Sequence[Cell]]:
-        for row in order_file_rows(queryset.prefetch_related(None)):
+        for row in order_file_rows(queryset.prefetch_related(None), self.scope):
             yield [column.get_value(row) for column in self.export_columns]
 
 
@@ -212,4 +236,5 @@ class RefundIndex(StaffIndexView):
     ]
 
     def get_base_queryset(self) -> QuerySet[Refund]:
-        return refunds_at_desk().select_related("order", "begun_by", "attempt")
+        refunds = refunds_at_desk().select_related("order", "begun_by", "attempt")
+        return refunds_in_scope(refunds, scope_of(self.request.user, Action.ORDER_VIEW))

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -18,7 +19,8 @@ from ecommerce.enums import RefundState
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.gateways.base import PaymentFailed
 from ecommerce.models import Order, Refund
-from ecommerce.selectors.order_desk import OrderAtDesk, order_at_desk
+from ecommerce.roles import scope_of
+from ecommerce.selectors.order_desk import OrderAtDesk, course_of_line, order_at_desk
 from ecommerce.selectors.refund_plan import LoweredProgram, RefundChoice, find_lowered_programs, plan_refund
 from ecommerce.services.checkout import review
 from ecommerce.services.orders.notes import add_note
@@ -33,18 +35,37 @@ from mitxonline.kernel.forms import refusals_on
 from mitxonline.staff.pages import ReasonForm, StaffButtonView, StaffFormPage, StaffPageMixin
 
 
+def find_desk(user: Any, order_id: int, *, action: str, is_about_whole: bool) -> OrderAtDesk:
+    """Return what of the order this user may see or act on. An order of other courses is like none."""
+    try:
+        desk = order_at_desk(order_id).limit_to(scope_of(user, f"order.{action}"))
+    except OrderUnknown as unknown:
+        raise Http404 from unknown
+    if is_about_whole and desk.is_part:
+        raise PermissionDenied
+    return desk
+
+
 class OrderMixin(StaffPageMixin):
-    """A page about one order. An empty subtitle means the order's own page."""
+    """A page about one order. An empty subtitle means the order's own page.
+
+    Pages `is_about_whole` orders are closed to those who look after some of the order's courses only.
+    """
 
     model = Order
     header_icon = "clipboard-list"
+    is_about_whole = True
 
     @cached_property
     def desk(self) -> OrderAtDesk:
-        try:
-            return order_at_desk(self.kwargs["pk"])
-        except OrderUnknown as unknown:
-            raise Http404 from unknown
+        action = self.permission_required or "view"
+        return find_desk(self.request.user, self.kwargs["pk"], action=action, is_about_whole=self.is_about_whole)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if self.user_has_permission(self.permission_required or "view"):
+            self.desk  # noqa: B018  answers 404 or 403 before anything is done
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
 
     def get_page_title(self) -> str:
         return _("Order %(number)s") % {"number": self.desk.order.number}
@@ -73,14 +94,27 @@ class OrderView(OrderMixin, StaffFormPage):
 
     template_name = "ecommerce/admin/order.html"
     form_class = NoteForm
+    is_about_whole = False
 
     @cached_property
     def may(self) -> dict[str, bool]:
-        return {name: self.user_has_permission(name) for name in ("refund", "fulfill", "cancel")}
+        """Which decisions this user may take about the order, or, for refunds, about some line of it."""
+        courses = [course_of_line(each.line) for each in self.desk.lines]
+        scopes = {name: scope_of(self.request.user, f"order.{name}") for name in ("refund", "fulfill", "cancel")}
+        is_whole = not self.desk.is_part
+        return {name: is_whole and scope.has_all(courses) for name, scope in scopes.items()} | {
+            "refund": any(scopes["refund"].has(course) for course in courses),
+            "refund_whole": is_whole and scopes["refund"].has_all(courses),
+            "trace": scope_of(self.request.user, "order.view").is_whole,
+        }
+
+    @property
+    def can_write(self) -> bool:
+        return any(self.may[name] for name in ("refund_whole", "fulfill", "cancel"))
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         # Whoever decides about orders writes notes; the right to look is not enough.
-        if not any(self.may.values()):
+        if not self.can_write:
             raise PermissionDenied
         return super().post(request, *args, **kwargs)
 
@@ -92,7 +126,7 @@ class OrderView(OrderMixin, StaffFormPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
             may=self.may,
-            can_write=any(self.may.values()),
+            can_write=self.can_write,
             tone=ORDER_TONES[self.desk.order.state],
             refunds=[(refund, REFUND_TONES[refund.state]) for refund in self.desk.refunds],
             **kwargs,
@@ -103,6 +137,7 @@ class RefundView(OrderMixin, StaffFormPage):
     """Refund an order: the form, then the plan, then the refund. It also approves the buyer's request."""
 
     permission_required = "refund"
+    is_about_whole = False
     page_subtitle = gettext_lazy("Refund")
     form_class = OrderRefundForm
     template_name = "ecommerce/admin/refund.html"
@@ -171,6 +206,7 @@ class DenyView(OrderMixin, StaffFormPage):
     """Deny a buyer's refund request. The answer is e-mailed to the buyer."""
 
     permission_required = "refund"
+    is_about_whole = False
     page_subtitle = gettext_lazy("Deny the refund")
     form_class = AnswerForm
     template_name = "ecommerce/admin/deny.html"
@@ -256,6 +292,7 @@ class UndoView(DecisionView):
     """Undo what cost nothing: the courses, and the use of the codes that opened them."""
 
     permission_required = "refund"
+    is_about_whole = False
     page_subtitle = gettext_lazy("Undo")
     form_class = UndoForm
 
@@ -353,6 +390,12 @@ class AcceptRefundView(RefundDecisionView):
 class OrderButtonView(StaffButtonView):
     model = Order
     permission_required = "refund"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if self.user_has_permission("refund"):
+            find_desk(request.user, kwargs["pk"], action="refund", is_about_whole=True)
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
 
     def get_success_url(self) -> str:
         return order_url(self.kwargs["pk"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import URLPattern, path
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -12,10 +12,15 @@ from wagtail import hooks
 from wagtail.admin.menu import MenuItem
 from wagtail.admin.viewsets.base import ViewSet
 
+from ecommerce.roles import Action, may_somewhere
 from ecommerce.wagtail_hooks import order_views as views
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
 from ecommerce.wagtail_hooks.order_lists import ORDERS, REFUNDS, OrderIndex, RefundIndex
-from mitxonline.staff.pages import menu_item_for
+
+
+class OrdersMenuItem(MenuItem):
+    def is_shown(self, request: HttpRequest) -> bool:
+        return may_somewhere(request.user, Action.ORDER_VIEW)
 
 
 class OrderViewSet(ViewSet):
@@ -27,9 +32,7 @@ class OrderViewSet(ViewSet):
     menu_name = "shop-orders"
     menu_order = 100
 
-    @cached_property
-    def menu_item_class(self) -> type[MenuItem]:
-        return menu_item_for("ecommerce.view_order")
+    menu_item_class = OrdersMenuItem
 
     def get_urlpatterns(self) -> list[URLPattern]:
         return [
@@ -58,9 +61,7 @@ class RefundViewSet(ViewSet):
     menu_name = "shop-refunds"
     menu_order = 110
 
-    @cached_property
-    def menu_item_class(self) -> type[MenuItem]:
-        return menu_item_for("ecommerce.view_refund")
+    menu_item_class = OrdersMenuItem
 
     def get_urlpatterns(self) -> list[URLPattern]:
         return [

@@ -9,7 +9,8 @@ from django.db.models import Q, QuerySet
 from wagtail.permission_policies.base import BasePermissionPolicy
 from wagtail.permissions import register_permission_policy
 
-from ecommerce.models import Discount
+from ecommerce.models import Discount, Order, Refund
+from ecommerce.roles import TABLE, Action, may_somewhere
 from ecommerce.selectors.discount_access import DiscountAccess, discount_access_of
 from mitxonline.users.models import User
 
@@ -56,4 +57,25 @@ class DiscountPolicy(BasePermissionPolicy):
         ).distinct()
 
 
+class OrderPolicy(BasePermissionPolicy):
+    """Orders and refunds, for those with the permission and for roles. What a role covers, the pages look at."""
+
+    def user_has_permission(self, user: Any, action: str) -> bool:
+        return f"order.{action}" in {each.value for each in TABLE} and may_somewhere(user, f"order.{action}")
+
+    def users_with_any_permission(self, actions: Any) -> QuerySet[User]:
+        names = [f"{action}_order" for action in actions]
+        granted = Permission.objects.filter(content_type__app_label="ecommerce", codename__in=names)
+        roles = {role for action in actions for role in TABLE[Action(f"order.{action}")].roles}
+        return User.objects.filter(
+            Q(is_superuser=True)
+            | Q(groups__permissions__in=granted)
+            | Q(user_permissions__in=granted)
+            | Q(shop_roles__role__in=roles),
+            is_active=True,
+        ).distinct()
+
+
+register_permission_policy(Order, OrderPolicy(Order), exact_class=True)
+register_permission_policy(Refund, OrderPolicy(Refund), exact_class=True)
 register_permission_policy(Discount, DiscountPolicy(Discount), exact_class=True)

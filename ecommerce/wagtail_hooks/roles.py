@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import django_filters
 from django import forms
@@ -147,9 +147,7 @@ class RoleForm(forms.Form):
 
     def __init__(self, *args: Any, people: QuerySet[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        found = self.fields["person"]
-        assert isinstance(found, PersonChoice)
-        found.queryset = people
+        cast("PersonChoice", self.fields["person"]).queryset = people
 
 
 class AssignRoleView(RolePageMixin, StaffFormPage):

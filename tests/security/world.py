@@ -21,7 +21,7 @@ from b2b.services.seats.membership import add_member
 from cms.services.groups import B2B_MANAGERS, EDITORS, FINANCE
 from courses.services.enrollments import enroll
 from ecommerce.enums import AttemptState, OrderState
-from ecommerce.models import Order, PaymentAttempt, Refund, ShopSettings
+from ecommerce.models import Order, PaymentAttempt, Refund, ShopRole, ShopSettings
 from ecommerce.services.refunds.ledger import mark_for_refund
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.users.models import User
@@ -145,6 +145,7 @@ def make_world() -> World:
         "member": str(seat.user_id),
         "asked": str(asked.pk),
         "dead": str(dead.pk),
+        "role": str(ShopRole.objects.create(user=make_user(), role="sales_admin", given_at=NOON).pk),
     }
     return World(cookies=_signed_in(people), order=order, attempt=attempt, marked=marked, things=things)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from courses.models import Course
 from ecommerce.enums import Role
 from ecommerce.errors.admin import AccountIsClosed
 from ecommerce.models import ShopRole
@@ -21,8 +22,9 @@ def assign_role(*, user_id: int, role: Role, course_id: int | None, by_id: int |
         person = User.objects.select_for_update(of=("self",), no_key=True).get(pk=user_id)
         if not person.is_active:
             raise AccountIsClosed(person=person.display_name)
+        course = Course.objects.get(pk=course_id) if course_id is not None else None
         row, is_new = ShopRole.objects.get_or_create(
-            user=person, role=role, course_id=course_id, defaults={"given_by_id": by_id, "given_at": now}
+            user=person, role=role, course=course, defaults={"given_by_id": by_id, "given_at": now}
         )
         if is_new:
             _record(row, GIVEN, by_id=by_id)
