@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Self, TypeVar
 
@@ -126,6 +127,21 @@ def all_or_nothing() -> Atomic:
     catch an error and continue, use `transaction.atomic`.
     """
     return transaction.atomic(savepoint=not in_transaction())
+
+
+@contextmanager
+def read_snapshot() -> Iterator[datetime]:
+    """Read in the block what is stored at one moment, which is yielded, whatever others write meanwhile.
+
+    Nothing can be written in it. Raises RuntimeError inside a transaction, which would see what others committed.
+    """
+    if in_transaction():
+        raise RuntimeError("A snapshot is a transaction of its own")
+    with transaction.atomic():
+        if len(connection.atomic_blocks) == 1:  # one that a test case wraps around it has begun too early
+            run_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        ((moment,),) = fetch_sql("SELECT now()")
+        yield moment
 
 
 def in_transaction() -> bool:
