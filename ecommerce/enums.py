@@ -150,6 +150,18 @@ class PaymentStanding(models.TextChoices):
     IN_DOUBT = "in_doubt", _("Staff are checking whether the money has come")
 
 
+class MovementKind(models.TextChoices):
+    """What moved money at a gateway. Payouts and reserves only put our own money elsewhere."""
+
+    PAYMENT = "payment", _("Payment")
+    REFUND = "refund", _("Refund")
+    CHARGEBACK = "chargeback", _("Chargeback")
+    WON_DISPUTE = "won_dispute", _("Dispute won")
+    FEE = "fee", _("Fee")
+    OWN_MONEY = "own_money", _("Payout or reserve")
+    OTHER = "other", _("Something else")
+
+
 class RefundState(models.TextChoices):
     """The state of a refund. The gateway is called only after "recorded" is committed."""
 

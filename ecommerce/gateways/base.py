@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Literal, Protocol, TypeAlias
 from uuid import UUID
 
-from ecommerce.enums import DisputeState, RefundState
+from ecommerce.enums import DisputeState, MovementKind, RefundState
 from mitxonline.kernel.money import Money
 
 # Codes of a PaymentFailed that concern an account, not one payment.
@@ -193,6 +193,23 @@ class RefundResult:
     amount: Money | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Money that came to our account at a gateway or left it.
+
+    ``amount`` is in the currency the buyer paid in, and below zero where it left. ``fee`` is what the gateway kept of
+    it, in the currency of our account. ``source_id`` is the refund's or the dispute's own id.
+    """
+
+    movement_id: str
+    kind: MovementKind
+    payment_id: str
+    source_id: str
+    amount: Money
+    fee: Money
+    at: datetime
+
+
 class PaymentFailed(Exception):
     """The gateway refused, or gave no answer that settles anything.
 
@@ -246,6 +263,12 @@ class PaymentGateway(Protocol):
 
     def disputes_of(self, payment_id: str, account: str) -> tuple[DisputeNotice, ...]:
         """Return every dispute about a payment, with its state."""
+
+    def accounts(self) -> tuple[str, ...]:
+        """Return our accounts whose movements it can report; none where its statement comes as a file."""
+
+    def movements(self, account: str, *, since: datetime, until: datetime) -> Iterator[Movement]:
+        """Yield what moved on an account from ``since`` to before ``until``, page by page, in any order."""
 
     def dashboard_url(self, *, session_id: str, payment_id: str) -> str:
         """Return the page about a payment on the gateway's own site, for staff; empty where there is none."""

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from hashlib import sha256
@@ -23,12 +23,13 @@ import stripe
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from ecommerce.enums import DisputeState, RefundState
+from ecommerce.enums import DisputeState, MovementKind, RefundState
 from ecommerce.gateways.base import (
     AVOIDED,
     BillingAddress,
     DisputeNotice,
     Envelope,
+    Movement,
     Notice,
     NoticeForged,
     NoticeNotUnderstood,
@@ -89,6 +90,29 @@ DISPUTE_STATES = {
     "lost": DisputeState.LOST,
     "prevented": DisputeState.CLOSED,
 }
+
+# Stripe's categories (docs.stripe.com/reports/reporting-categories). Any other moves something we don't know.
+MOVEMENT_KINDS = {
+    "charge": MovementKind.PAYMENT,
+    "charge_failure": MovementKind.PAYMENT,
+    "partial_capture_reversal": MovementKind.PAYMENT,
+    "refund": MovementKind.REFUND,
+    "refund_failure": MovementKind.REFUND,
+    "dispute": MovementKind.CHARGEBACK,
+    "dispute_reversal": MovementKind.WON_DISPUTE,
+    "fee": MovementKind.FEE,
+    "network_cost": MovementKind.FEE,
+    "tax": MovementKind.FEE,
+    "payout": MovementKind.OWN_MONEY,
+    "payout_reversal": MovementKind.OWN_MONEY,
+    "payout_minimum_balance_hold": MovementKind.OWN_MONEY,
+    "payout_minimum_balance_release": MovementKind.OWN_MONEY,
+    "topup": MovementKind.OWN_MONEY,
+    "topup_reversal": MovementKind.OWN_MONEY,
+    "risk_reserved_funds": MovementKind.OWN_MONEY,
+    "reserve_transaction": MovementKind.OWN_MONEY,
+}
+PAGE_SIZE = 100  # Stripe's limit
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _EVENT_KIND = re.compile(r"[a-z0-9_.\[\]]{1,100}")
@@ -195,6 +219,22 @@ class StripeGateway:
                 else disputes.list(params={"payment_intent": payment_id, "limit": 100})
             )
             return tuple(_dispute_notice(found.to_dict(), event_id="") for found in page.auto_paging_iter())
+
+    def accounts(self) -> tuple[str, ...]:
+        return tuple(settings.STRIPE_ACCOUNTS)
+
+    def movements(self, account: str, *, since: datetime, until: datetime) -> Iterator[Movement]:
+        """Yield the account's balance transactions with what caused them. Stripe adds new ones within minutes."""
+        with _translate_errors():
+            page = _client(account).v1.balance_transactions.list(
+                params={
+                    "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
+                    "limit": PAGE_SIZE,
+                    "expand": ["data.source"],
+                }
+            )
+            for found in page.auto_paging_iter():
+                yield _movement(found.to_dict())
 
     def dashboard_url(self, *, session_id: str, payment_id: str) -> str:
         """Link to test or live data as the session's own id says, which outlives a change of keys."""
@@ -508,6 +548,26 @@ def _dispute_notice(dispute: dict[str, Any], *, event_id: str) -> DisputeNotice:
         state=DISPUTE_STATES.get(_text(dispute.get("status")), DisputeState.UNDER_REVIEW),
         reason=_text(dispute.get("reason")),
         funds=funds,
+    )
+
+
+def _movement(transaction: Mapping[str, Any]) -> Movement:
+    kind = MOVEMENT_KINDS.get(_text(transaction.get("reporting_category")), MovementKind.OTHER)
+    source = _mapping(transaction.get("source"))
+    settled = from_units(transaction["amount"], transaction["currency"])
+    amount = settled
+    # In the buyer's currency, where Stripe converted it into the account's.
+    if transaction.get("exchange_rate") and source.get("amount") and source.get("currency"):
+        amount = from_units(source["amount"], source["currency"])
+        amount = -amount if settled.is_negative else amount
+    return Movement(
+        movement_id=_text(transaction["id"]),
+        kind=kind,
+        payment_id=_payment_of(source) if kind not in (MovementKind.FEE, MovementKind.OWN_MONEY) else "",
+        source_id=_text(source.get("id")) or _text(transaction.get("source")),
+        amount=amount,
+        fee=from_units(transaction.get("fee") or 0, transaction["currency"]),
+        at=datetime.fromtimestamp(transaction["created"], UTC),
     )
 
 

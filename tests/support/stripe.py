@@ -65,6 +65,8 @@ class StripeServer:
         self.payments: dict[str, dict[str, Any]] = {}
         self.refunds: dict[str, dict[str, Any]] = {}
         self.disputes: dict[str, dict[str, Any]] = {}
+        self.movements: list[dict[str, Any]] = []
+        self.moment: Callable[[], float] = time.time
         self.calls: list[Call] = []
         self.failures: list[tuple[str, Failure]] = []
         self.livemode = False
@@ -117,6 +119,8 @@ class StripeServer:
         payment = self.payments[session["payment_intent"]]
         payment["status"] = "succeeded" if yes else "requires_payment_method"
         payment["amount_received"] = payment["amount"] if yes else 0
+        if yes:
+            self._enter_charge(payment)
         return session
 
     def lapse(self, session_id: str) -> dict[str, Any]:
@@ -143,10 +147,32 @@ class StripeServer:
             "livemode": self.livemode,
         }
         dispute["status"] = status
+        for number in range(len(dispute.get("balance_transactions", ())), moved):
+            sign, category, fee = ((-1, "dispute", 1500), (1, "dispute_reversal", 0))[number % 2]
+            self.move(category, sign * dispute["amount"], dispute, fee=fee)
         dispute["balance_transactions"] = [{"id": f"txn_{number}"} for number in range(moved)]
         payment["latest_charge"]["disputed"] = True
         self.disputes[dispute["id"]] = dispute
         return dispute
+
+    def move(
+        self, category: str, amount: int, source: dict[str, Any] | None = None, *, currency: str = "", **facts: Any
+    ) -> dict[str, Any]:
+        """Enter a movement in the account's balance, the newest first as Stripe lists them."""
+        movement = {
+            "id": f"txn_{next(self._count)}",
+            "object": "balance_transaction",
+            "amount": amount,
+            "created": int(self.moment()),
+            "currency": currency or (source or {}).get("currency", "usd"),
+            "exchange_rate": None,
+            "fee": 0,
+            "reporting_category": category,
+            "source": source,
+            **facts,
+        }
+        self.movements.insert(0, movement)
+        return movement
 
     def fail(self, path: str, status: int, error: dict[str, Any] | None = None, **options: Any) -> None:
         """Fail the next call of this path (a regular expression)."""
@@ -223,7 +249,24 @@ class StripeServer:
                 return 200, self.refunds[str(refund_id)]
             case "GET", ["disputes"]:
                 return 200, _list(each for each in self.disputes.values() if _is_of(each, call))
+            case "GET", ["balance_transactions"]:
+                return 200, self._page_of_movements(call.params)
         return _invalid(f"No such thing: {call.path}", status=404, code="resource_missing")
+
+    def _page_of_movements(self, params: dict[str, str]) -> dict[str, Any]:
+        since, until = int(params.get("created[gte]", 0)), int(params.get("created[lt]", 1 << 62))
+        found = [each for each in self.movements if since <= each["created"] < until]
+        if after := params.get("starting_after"):
+            found = found[[each["id"] for each in found].index(after) + 1 :]
+        size = int(params.get("limit", 10))
+        if not any(name.startswith("expand") for name in params):
+            found = [each | {"source": (each["source"] or {}).get("id")} for each in found]
+        return {
+            "object": "list",
+            "data": found[:size],
+            "has_more": len(found) > size,
+            "url": "/v1/balance_transactions",
+        }
 
     def _session(self, params: dict[str, str]) -> dict[str, Any]:
         number = next(self._count)
@@ -278,7 +321,13 @@ class StripeServer:
                     "payment_method_details": {"type": "card", "card": {"brand": "visa", "last4": "4242"}},
                 },
             }
+            if done:
+                self._enter_charge(self.payments[session["payment_intent"]])
             return session
+
+    def _enter_charge(self, payment: dict[str, Any]) -> None:
+        charge = payment["latest_charge"] | {"amount": payment["amount"], "currency": payment["currency"]}
+        self.move("charge", payment["amount"], charge, fee=payment["amount"] * 29 // 1000 + 30)
 
     def _try_refund(self, params: dict[str, str]) -> tuple[int, dict[str, Any]]:
         payment = self.payments.get(params.get("payment_intent", ""))
@@ -305,6 +354,7 @@ class StripeServer:
         }
         payment["latest_charge"]["amount_refunded"] += refund["amount"]
         self.refunds[refund["id"]] = refund
+        self.move("refund", -refund["amount"], refund)
         return refund
 
 

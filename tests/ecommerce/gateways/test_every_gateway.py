@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
-from ecommerce.enums import RefundState
+from ecommerce.enums import MovementKind, RefundState
 from ecommerce.gateways.base import (
     NoticeForged,
     NoticeNotUnderstood,
@@ -18,6 +19,7 @@ from ecommerce.gateways.base import (
 )
 from ecommerce.gateways.sandbox import SandboxGateway
 from ecommerce.gateways.stripe import StripeGateway
+from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from tests.ecommerce.gateways.examination import Bench, SandboxBench, StripeBench, a_request, begun
 
@@ -149,3 +151,38 @@ def test_its_data_is_frozen(bench: Bench, session: Session) -> None:
 
 def test_without_hosts_of_its_own_there_is_one_account(bench: Bench) -> None:
     assert bench.gateway.account_for("shop.example") == ""
+
+
+def test_what_was_paid_and_refunded_moved_on_the_account(bench: Bench) -> None:
+    before = clock.now() - timedelta(seconds=2)
+    one, two = (begun(bench.gateway, Money(amount, "USD")) for amount in ("249.00", "100.00"))
+    bench.pay(one)
+    bench.pay(two)
+    payments = [bench.gateway.look_up(each).payment_id for each in (one, two)]
+    given = [
+        bench.gateway.refund(
+            RefundInstruction(
+                payment_id=payments[0],
+                amount=Money("20.00", "USD"),
+                idempotency_key=f"refund:{number}",
+                reason="",
+                reference=f"{one.reference}-{number}",
+            )
+        )
+        for number in range(2)
+    ]
+    (account,) = bench.gateway.accounts()
+    until = clock.now() + timedelta(seconds=2)
+    found = {each.source_id: each for each in bench.gateway.movements(account, since=before, until=until)}
+    moved = [(each.kind, each.payment_id, each.amount) for each in found.values()]
+    assert sorted(moved, key=str) == sorted(
+        [
+            (MovementKind.PAYMENT, payments[0], Money("249.00", "USD")),
+            (MovementKind.PAYMENT, payments[1], Money("100.00", "USD")),
+            *[(MovementKind.REFUND, payments[0], Money("-20.00", "USD"))] * 2,
+        ],
+        key=str,
+    )
+    assert {each.refund_id for each in given} <= found.keys()
+    assert len({each.movement_id for each in found.values()}) == 4
+    assert list(bench.gateway.movements(account, since=until, until=until + timedelta(days=1))) == []

@@ -14,9 +14,10 @@ from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecommerce.enums import DisputeState, RefundState
+from ecommerce.enums import DisputeState, MovementKind, RefundState
 from ecommerce.gateways.base import (
     DisputeNotice,
+    Movement,
     NoticeForged,
     OtherNotice,
     PaymentFailed,
@@ -377,6 +378,74 @@ def test_a_disputes_state_is_read(
 
 
 # Notices
+
+
+def movements(gateway: StripeGateway) -> list[Movement]:
+    return list(gateway.movements("", since=NOON, until=NOON + timedelta(days=1)))
+
+
+def test_movements_are_read_page_by_page(gateway: StripeGateway, stripe_api: StripeServer) -> None:
+    stripe_api.moment = NOON.timestamp
+    for number in range(205):
+        stripe_api.move("charge", 100 + number, {"id": f"ch_{number}", "object": "charge"})
+    stripe_api.moment = (NOON + timedelta(days=1)).timestamp
+    stripe_api.move("charge", 1)  # of the next day
+    found = movements(gateway)
+    assert len(found) == len({each.movement_id for each in found}) == 205
+    assert len(stripe_api.calls_to("balance_transactions")) == 3
+    assert {each.at for each in found} == {NOON}
+
+
+def test_a_page_that_fails_is_a_failure(gateway: StripeGateway, stripe_api: StripeServer) -> None:
+    stripe_api.fail("balance_transactions", 500)
+    with pytest.raises(PaymentFailed) as failed:
+        movements(gateway)
+    assert failed.value.retriable
+
+
+@pytest.mark.parametrize(
+    ("category", "amount", "kind"),
+    [
+        ("charge", 100, MovementKind.PAYMENT),
+        ("charge_failure", -100, MovementKind.PAYMENT),
+        ("refund", -100, MovementKind.REFUND),
+        ("refund_failure", 100, MovementKind.REFUND),
+        ("dispute", -100, MovementKind.CHARGEBACK),
+        ("dispute_reversal", 100, MovementKind.WON_DISPUTE),
+        ("fee", -100, MovementKind.FEE),
+        ("payout", -100, MovementKind.OWN_MONEY),
+        ("other_adjustment", -100, MovementKind.OTHER),
+        ("a category of next year", -100, MovementKind.OTHER),
+    ],
+)
+def test_each_kind_of_movement_is_recognized(
+    gateway: StripeGateway, stripe_api: StripeServer, category: str, amount: int, kind: MovementKind
+) -> None:
+    stripe_api.moment = NOON.timestamp
+    stripe_api.move(category, amount, currency="jpy", fee=3)
+    (found,) = movements(gateway)
+    assert (found.kind, found.amount, found.fee) == (kind, Money(amount, "JPY"), Money(3, "JPY"))
+
+
+def test_a_dispute_names_its_payment(gateway: StripeGateway, stripe_api: StripeServer, payment_id: str) -> None:
+    stripe_api.moment = NOON.timestamp
+    dispute = stripe_api.dispute(payment_id, "lost")
+    stripe_api.dispute(payment_id, "won", moved=2)
+    found = {each.kind: each for each in movements(gateway)}
+    assert {each.payment_id for each in found.values()} == {payment_id}
+    assert {each.source_id for each in found.values()} == {dispute["id"]}
+    assert found[MovementKind.CHARGEBACK].amount == -found[MovementKind.WON_DISPUTE].amount
+
+
+@pytest.mark.parametrize(("category", "sign"), [("charge", 1), ("refund", -1)])
+def test_money_that_stripe_converted_is_in_the_buyers_currency_and_its_fee_in_ours(
+    gateway: StripeGateway, stripe_api: StripeServer, category: str, sign: int
+) -> None:
+    stripe_api.moment = NOON.timestamp
+    source = {"id": "x_1", "object": category, "amount": 1000, "currency": "eur", "payment_intent": "pi_1"}
+    stripe_api.move(category, sign * 1234, source, currency="usd", exchange_rate=1.234, fee=36)
+    (found,) = movements(gateway)
+    assert (found.amount, found.fee) == (Money(10 * sign, "EUR"), Money("0.36", "USD"))
 
 
 def read(gateway: StripeGateway, server: StripeServer, kind: str, told: dict[str, Any]) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from ecommerce.gateways.base import PaymentFailed, PaymentOutcome, RefundInstruc
 from ecommerce.gateways.stripe import StripeGateway
 from mitxonline.kernel.money import Money
 from tests.ecommerce.gateways.examination import a_request
+from tests.factories import NOON
 
 pytestmark = [pytest.mark.needs("go"), pytest.mark.timeout(900)]
 
@@ -47,6 +49,12 @@ def test_money_is_given_back_as_stripe_specifies(gateway: StripeGateway) -> None
     assert gateway.look_up_refund(request, made.refund_id) is not None
     assert gateway.refunds_of("pi_1", "")
     assert gateway.disputes_of("pi_1", "")
+
+
+def test_movements_are_listed_as_stripe_specifies(gateway: StripeGateway) -> None:
+    day = timedelta(days=1)
+    (found, *_more) = gateway.movements("", since=NOON, until=NOON + day)
+    assert found.movement_id
 
 
 def test_the_mock_does_judge(gateway: StripeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
