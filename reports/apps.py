@@ -6,4 +6,8 @@ class ReportsConfig(AppConfig):
     name = "reports"
     verbose_name = _("Reports")
     # Sentences of constraints (mitxonline.kernel.constraints), by their name or their model’s.
-    constraint_sentences: dict[str, object] = {}
+    constraint_sentences = {
+        "gateway_report_has_a_time": _("A report ends after it begins."),
+        "gateway_entry_once": _("This movement is known already."),
+        "gateway_entry_kind_known": _("A movement is of a known kind."),
+    }

@@ -1,1 +1,6 @@
-"""The tables of reports: they keep what was found, never what it is about."""
+"""The tables of audits and reports: what gateways reported, and what was found."""
+
+from reports.models.audit_run import AuditRun
+from reports.models.gateway_report import GatewayEntry, GatewayReport
+
+__all__ = ["AuditRun", "GatewayEntry", "GatewayReport"]

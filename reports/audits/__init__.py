@@ -1,0 +1,1 @@
+"""Audits: whether enrollments, payments and seats agree, and where they don’t."""

@@ -1,0 +1,39 @@
+"""Refusals of audits and reports."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from mitxonline.kernel.errors import DomainError
+
+
+class CourseKeyUnknown(DomainError):
+    code = "course_key_unknown"
+    message = _("No course or run has the key “{key}”.")
+    advice = _("Copy it from the list of courses: course-v1:ORG+NUMBER, or with the tag of a run.")
+
+    key: str
+
+
+class DaysReversed(DomainError):
+    code = "days_reversed"
+    message = _("The last day is before the first one.")
+    advice = _("Exchange them.")
+
+
+class ColumnsWrong(DomainError):
+    code = "columns_wrong"
+    message = _("The columns don’t fit at “{line}”.")
+    advice = _(
+        "Write a line for each, such as “payment: Transaction ID”. There are: {columns}. Needed: amount and day."
+    )
+
+    line: str
+    columns: str
+
+
+class StatementWrong(DomainError):
+    code = "statement_wrong"
+    message = _("Nothing was stored. {problems}")
+
+    problems: str

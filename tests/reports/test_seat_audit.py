@@ -1,0 +1,113 @@
+"""The audit of seats: single purchases and registration codes, with staff and refunds told beside them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from courses.services.staff import appoint
+from ecommerce.enums import EnrollmentAfter
+from ecommerce.models import DiscountCode, Order, OrderLine, SeatSale
+from ecommerce.selectors.refund_plan import RefundChoice
+from ecommerce.services.refunds.refunds import refund_order
+from ecommerce.services.registration.codes import switch_off_unredeemed
+from reports.audits.base import RowChoice
+from reports.enums import Cause
+from tests.factories import NOON, make_course, make_product, make_program_product, make_run
+from tests.factories.orders import make_paid_order
+from tests.reports.readings import Reading, read_seats
+
+pytestmark = pytest.mark.django_db
+
+
+def figures(reading: Reading) -> dict[str, int]:
+    return {key: figure for key, figure in reading.figures().items() if figure}
+
+
+def causes(reading: Reading) -> list[tuple[str, str]]:
+    return [(row.cause, row.key) for row in reading.rows]
+
+
+def test_single_purchases_and_codes_of_orders_are_seats() -> None:
+    one, two = make_product(price="100"), make_product(price="80")
+    make_paid_order(one, two), make_paid_order(one)
+    make_paid_order(one, seats=3), make_paid_order(two, seats=4)
+    reading = read_seats()
+    assert figures(reading) == {"single": 3, "ordered": 7, "sold": 10, "unused": 7}
+    assert reading.rows == []
+
+
+def test_course_staff_count_like_everyone() -> None:
+    product = make_product(price="100")
+    order = make_paid_order(product)
+    make_paid_order(product)
+    assert product.course_run is not None
+    appoint(course_id=product.course_run.course_id, user_id=order.purchaser_id, by_id=None)
+    assert figures(read_seats()) == {"single": 2, "sold": 2}
+
+
+def test_a_program_is_as_many_seats_as_it_has_courses() -> None:
+    courses = [make_course(), make_course()]
+    for course in courses:
+        make_product(make_run(course))
+    program = make_program_product(*courses)
+    older, order = make_paid_order(program), make_paid_order(program)  # one from before these rows were kept
+    for course in courses:
+        order.lines.get().courses.create(course=course, title=course.title, run=course.runs.get())
+    assert figures(read_seats()) == {"single": 3, "sold": 3}
+    assert figures(read_seats(course=courses[0].readable_id)) == {"single": 1, "sold": 1}
+    assert {row.key for row in read_seats(rows=RowChoice(term="single")).rows} == {older.number, order.number}
+
+
+def test_refunds_are_told_beside_the_sum() -> None:
+    product = make_product(price="100")
+    order, _other = make_paid_order(product), make_paid_order(product)
+    choice = RefundChoice(reason="x", enrollment_after=EnrollmentAfter.REMOVE)
+    refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
+    assert figures(read_seats()) == {"single": 2, "sold": 2, "refunded": 1}
+
+
+def test_codes_that_were_switched_off_stay_in_the_sum() -> None:
+    make_paid_order(make_product(price="10"), seats=4), make_paid_order(make_product(price="10"), seats=2)
+    sale = SeatSale.objects.earliest("pk")
+    switch_off_unredeemed(sale, seats=3, reason="Refund", by_id=None, now=NOON)
+    assert figures(read_seats()) == {"ordered": 6, "sold": 6, "off": 3, "unused": 3}
+
+
+class TestSabotage:
+    @pytest.fixture
+    def order(self) -> Order:
+        make_paid_order(make_product(price="10"), seats=2)
+        return make_paid_order(make_product(price="10"), seats=2)
+
+    def test_a_code_was_deleted(self, order: Order) -> None:
+        DiscountCode.objects.filter(discount__seat_sale__order_line__order=order).latest("pk").delete()
+        assert causes(read_seats()) == [(Cause.CODES_DIFFER, order.number)]
+
+    def test_a_sale_says_more_seats_than_the_line(self, order: Order) -> None:
+        SeatSale.objects.filter(order_line__order=order).update(seats=3)
+        assert {cause for cause, _key in causes(read_seats())} == {Cause.CODES_DIFFER, Cause.SEATS_DIFFER}
+
+    def test_a_sale_is_gone(self, order: Order) -> None:
+        SeatSale.objects.filter(order_line__order=order).delete()
+        assert causes(read_seats()) == [(Cause.SALE_MISSING, order.number)]
+
+    def test_a_line_was_deleted(self) -> None:
+        order, _other = make_paid_order(make_product(), make_product()), make_paid_order(make_product())
+        order.lines.latest("pk").delete()
+        assert causes(read_seats()) == [(Cause.LINES_DIFFER, order.number)]
+
+    def test_refunded_seats_that_still_work(self, order: Order) -> None:
+        OrderLine.objects.filter(order=order).update(refunded=20)
+        assert causes(read_seats()) == [(Cause.STILL_OPEN, order.number)]
+
+
+def test_the_scope_narrows_singles_and_codes() -> None:
+    one, two = make_product(price="10"), make_product(price="10")
+    make_paid_order(one, two), make_paid_order(one, seats=2), make_paid_order(two, seats=3)
+    assert figures(read_seats(course=one.item_id)) == {"single": 1, "ordered": 2, "sold": 3, "unused": 2}
+    day = NOON.date()
+    assert figures(read_seats(first=day, last=day))["sold"] == 7
+    assert figures(read_seats(first=day + timedelta(days=1))) == {}
+    assert figures(read_seats(currency="EUR")) == {}
