@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.db import connection
 from django.utils import timezone
+from django.utils.formats import number_format
 
 from courses.models import Course, CourseRun
 from mitxonline.kernel import clock
@@ -55,7 +56,7 @@ LIMIT %(limit)s OFFSET %(offset)s
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class AuditScope:
     """What an audit is about; empty is everything. Days are the shop's, and both belong to the time."""
 
     course: str = ""
@@ -158,6 +159,21 @@ class AuditRow:
         return (self.gateway or Decimal(0)) - (self.shop or Decimal(0))
 
     @property
+    def gateway_text(self) -> str:
+        return self._describe(self.gateway)
+
+    @property
+    def shop_text(self) -> str:
+        return self._describe(self.shop)
+
+    @property
+    def difference_text(self) -> str:
+        return self._describe(self.difference)
+
+    def _describe(self, amount: Decimal | None) -> str:
+        return "–" if amount is None or not self.currency else Money(amount, self.currency).formatted()
+
+    @property
     def is_explained(self) -> bool:
         return self.cause in EXPLAINED
 
@@ -180,6 +196,22 @@ class Term:
     parts: tuple[tuple[StrOrPromise, Figure], ...] = ()
     rows: str = ""
     standing: str = ""
+
+    @property
+    def text(self) -> str:
+        return describe_figure(self.figure)
+
+    @property
+    def is_zero(self) -> bool:
+        return self.figure.is_zero if isinstance(self.figure, Money) else self.figure == 0
+
+    @property
+    def part_texts(self) -> list[tuple[StrOrPromise, str]]:
+        return [(label, describe_figure(figure)) for label, figure in self.parts]
+
+
+def describe_figure(figure: Figure) -> str:
+    return figure.formatted() if isinstance(figure, Money) else number_format(figure, force_grouping=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +243,7 @@ class Audit:
 
     name: AuditName
     fact: str
-    build: Callable[[Sequence[Total], Scope], list[Section]]
+    build: Callable[[Sequence[Total], AuditScope], list[Section]]
     has_money: bool = False
     params: Mapping[str, object] = field(default_factory=dict)
 
@@ -221,11 +253,12 @@ class AuditResult:
     """The figures of an audit, at the moment `taken_at`."""
 
     audit: Audit
-    scope: Scope
+    scope: AuditScope
     taken_at: datetime
     sections: list[Section] = field(default_factory=list)
     causes: list[CauseTotal] = field(default_factory=list)
     days: list[DayTotal] = field(default_factory=list)
+    totals: list[Total] = field(default_factory=list)
 
     @property
     def unexplained(self) -> int:
@@ -243,7 +276,7 @@ class AuditResult:
 
 @contextmanager
 def open_audit(
-    audit: Audit, scope: Scope, rows: RowChoice, *, by_day: bool = False
+    audit: Audit, scope: AuditScope, rows: RowChoice, *, by_day: bool = False
 ) -> Iterator[tuple[AuditResult, Iterator[AuditRow]]]:
     """Make an audit; the rows can be read within the block. Raises CourseKeyUnknown and DaysReversed.
 
@@ -276,7 +309,7 @@ def open_audit(
                     break
                 totals.append(_make_total(row))
             result = AuditResult(audit, scope, taken_at)
-            result.days = _list_days(totals)
+            result.totals, result.days = totals, _list_days(totals)
             result.sections = audit.build(totals, scope)
             result.causes = list(_add_up_causes(totals, has_money=audit.has_money))
             yield result, (_make_row(row) for row in itertools.chain(first_row, found))

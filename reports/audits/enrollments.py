@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext_lazy as _
 
-from reports.audits.base import Audit, Scope, Section, Term, Total
+from reports.audits.base import Audit, AuditScope, Section, Term, Total
 from reports.enums import AuditName
 
 # In the order in which they count.
@@ -204,7 +204,7 @@ WITH line AS (
 """
 
 
-def build_sections(totals: Sequence[Total], scope: Scope) -> list[Section]:
+def build_sections(totals: Sequence[Total], scope: AuditScope) -> list[Section]:
     """Return the equation: what there is of each term, what of it is counted, and what is left over."""
     units: dict[tuple[str, str], int] = {}
     for total in totals:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel.money import Money
-from reports.audits.base import Audit, Scope, Section, Term, Total
+from reports.audits.base import Audit, AuditScope, Section, Term, Total
 from reports.enums import AuditName
 
 # A gateway may report a movement this much later than it happened.
@@ -286,7 +286,7 @@ WITH payment AS (
 """  # noqa: S608  the names are this module's own
 
 
-def build_sections(totals: Sequence[Total], scope: Scope) -> list[Section]:
+def build_sections(totals: Sequence[Total], scope: AuditScope) -> list[Section]:
     """Return an equation for each currency, the shop's side first."""
     sums: dict[str, dict[tuple[str, str], Decimal]] = {}
     for total in totals:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext_lazy as _
 
-from reports.audits.base import Audit, Scope, Section, Term, Total
+from reports.audits.base import Audit, AuditScope, Section, Term, Total
 from reports.enums import AuditName
 
 SOLD = {
@@ -123,7 +123,7 @@ WITH line AS (
 """
 
 
-def build_sections(totals: Sequence[Total], scope: Scope) -> list[Section]:
+def build_sections(totals: Sequence[Total], scope: AuditScope) -> list[Section]:
     units: dict[str, int] = {}
     for total in totals:
         units[total.term] = units.get(total.term, 0) + total.units

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from reports.audits.base import Audit, AuditResult, AuditRow, RowChoice, Scope, open_audit
+from reports.audits.base import Audit, AuditResult, AuditRow, AuditScope, RowChoice, open_audit
 from reports.audits.enrollments import ENROLLMENTS
 from reports.audits.payments import PAYMENTS
 from reports.audits.seats import SEATS
@@ -31,7 +31,7 @@ class Reading:
 
 
 def read_audit(audit: Audit, *, rows: RowChoice | None = None, **scope: Any) -> Reading:
-    with open_audit(audit, Scope(**scope), rows or RowChoice()) as (result, found):
+    with open_audit(audit, AuditScope(**scope), rows or RowChoice()) as (result, found):
         return Reading(result, list(found))
 
 

@@ -20,7 +20,7 @@ from courses.models import Enrollment, EnrollmentGrant
 from ecommerce.models import Order, PaymentAttempt
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import fetch_sql, read_snapshot
-from reports.audits.base import RowChoice, Scope, open_audit
+from reports.audits.base import AuditScope, RowChoice, open_audit
 from reports.audits.enrollments import ENROLLMENTS
 from reports.audits.statements import read_amount
 from reports.models import GatewayEntry, GatewayReport
@@ -88,7 +88,7 @@ def test_csv_has_them_in_one_file(orders: list[Order]) -> None:
     _sentence, text = refused("enrollments", "--format", "csv")
     rows = list(csv.DictReader(StringIO(text)))
     assert [row["Figure"] for row in rows if row["Term"] == "Active enrollments"] == ["2"]
-    assert [row["About"] for row in rows if row["Record"] == "row"] == [orders[0].number]
+    assert [row["About"] for row in rows if row["Record"] == "Row"] == [orders[0].number]
 
 
 def test_payments_by_day_after_asking_the_gateway(orders: list[Order], stripe_api: StripeServer) -> None:
@@ -100,8 +100,8 @@ def test_payments_by_day_after_asking_the_gateway(orders: list[Order], stripe_ap
         stripe_api.move("charge", 10000, source, fee=320)
     text = run("payments", "--by-day", "--from", "2026-03-01", "--currency", "usd")
     assert "stripe  reported until" in text
-    days = [line.split() for line in text.splitlines() if line.strip().startswith("2026-03-0")]
-    assert [(line[0], line[1], line[3], line[5]) for line in days] == [
+    listed = [line.split() for line in text.splitlines() if line.strip().startswith("2026-03-0")]
+    assert [(line[0], line[1], line[3], line[5]) for line in listed] == [
         ("2026-03-02", "96.80", "96.80", "0.00"),
         ("2026-03-03", "96.80", "96.80", "0.00"),
     ]
@@ -237,7 +237,7 @@ class TestStatementFiles:
 def test_live_traffic_does_not_change_an_audit_that_has_begun() -> None:
     make_paid_order(make_product(price="100"))
     other = connection.copy()
-    with open_audit(ENROLLMENTS, Scope(), RowChoice()) as (result, rows):
+    with open_audit(ENROLLMENTS, AuditScope(), RowChoice()) as (result, rows):
         with other.cursor() as cursor:
             cursor.execute("UPDATE courses_enrollment SET active = false")
         assert fetch_sql("SELECT count(*) FROM courses_enrollment WHERE active") == [(1,)]

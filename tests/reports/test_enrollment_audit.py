@@ -19,7 +19,7 @@ from ecommerce.models import CodeUse, Order, OrderLine
 from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.refunds.refunds import refund_order
 from mitxonline.users.models import User
-from reports.audits.base import RowChoice, Scope
+from reports.audits.base import AuditScope, RowChoice
 from reports.enums import Cause
 from reports.errors import CourseKeyUnknown, DaysReversed
 from tests.factories import (
@@ -259,4 +259,4 @@ def test_the_rows_of_a_term_are_listed_in_portions() -> None:
 
 
 def test_the_scope_is_a_value() -> None:
-    assert Scope() == Scope(course="")
+    assert AuditScope() == AuditScope(course="")

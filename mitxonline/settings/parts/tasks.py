@@ -60,6 +60,8 @@ CELERY_TASK_ROUTES = {
         "b2b.tasks.sync_keycloak_orgs",
         "courses.tasks.compare_enrollments",
         "courses.tasks.sync_courseruns",
+        "reports.tasks.audit_nightly",
+        "reports.tasks.fetch_gateway_reports",
     )
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -79,6 +81,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "drop-baskets": {
         "task": "ecommerce.tasks.drop_baskets",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
+    "audit-nightly": {
+        "task": "reports.tasks.audit_nightly",
         "schedule": 24 * 3600.0,
         "options": {"expires": 3600},
     },

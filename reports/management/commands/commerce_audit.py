@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from mitxonline.kernel.console import Column, OperatorCommand, add_format_option
 from mitxonline.kernel.dates import format_second
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.people.files import FileUnreadable, SpellingUnclear, read_rows
-from mitxonline.kernel.spreadsheets import format_cell
-from reports.audits.base import AuditResult, AuditRow, RowChoice, Scope, open_audit
+from mitxonline.kernel.spreadsheets import format_cell, write_csv
+from reports.audits.base import AuditResult, AuditRow, AuditScope, RowChoice, open_audit
 from reports.audits.registry import AUDITS
 from reports.audits.statements import Fetched, Statement, fetch_reports, import_statement, newest_reports
+from reports.audits.wording import ROW_HEADINGS, figure_cell, file_rows, row_cells
 from reports.enums import AuditName
 
 COLUMNS = ("Check", "Order or code", "What is wrong")
@@ -37,19 +39,7 @@ TERM_COLUMNS = (
     Column("parts", "How it comes about"),
     Column("rows", "Its rows"),
 )
-ROW_COLUMNS = (
-    Column("cause", "Cause"),
-    Column("about", "About"),
-    Column("day", "Day"),
-    Column("units", "Number"),
-    Column("currency", "Currency"),
-    Column("gateway", "Gateway"),
-    Column("shop", "Shop"),
-    Column("difference", "Difference"),
-    Column("learner", "Learner"),
-    Column("course", "Course key"),
-    Column("note", "Note"),
-)
+ROW_COLUMNS = tuple(Column(key, heading) for key, heading in ROW_HEADINGS.items())
 
 
 class Command(OperatorCommand):
@@ -86,7 +76,7 @@ class Command(OperatorCommand):
             self._audit_codes(options["format"])
             return
         audit = AUDITS[AuditName(options["audit"])]
-        scope = Scope(options["course"], options["first"], options["last"], options["currency"] or "")
+        scope = AuditScope(options["course"], options["first"], options["last"], options["currency"] or "")
         scope.params()  # refused before gateways are asked
         if options["file"]:
             self._import(options)
@@ -146,7 +136,7 @@ class Command(OperatorCommand):
         if options["format"] == "json":
             self._write_json(result, rows)
         elif options["format"] == "csv":
-            self._write_csv(result, rows)
+            write_csv(self.stdout, file_rows(result, rows))
         else:
             self._write_tables(result, rows, fetched, command=_repeat(options))
 
@@ -215,8 +205,8 @@ class Command(OperatorCommand):
                             "term": term.key,
                             "label": str(term.label),
                             "sign": term.sign,
-                            "figure": _number(term.figure),
-                            "parts": {str(label): _number(figure) for label, figure in term.parts},
+                            "figure": figure_cell(term.figure),
+                            "parts": {str(label): figure_cell(figure) for label, figure in term.parts},
                         }
                         for term in section.terms
                     ],
@@ -228,7 +218,7 @@ class Command(OperatorCommand):
                     "cause": str(each.cause),
                     "currency": each.currency,
                     "count": each.count,
-                    "difference": _number(each.difference) if each.difference is not None else None,
+                    "difference": figure_cell(each.difference) if each.difference is not None else None,
                     "is_explained": each.is_explained,
                 }
                 for each in result.causes
@@ -237,9 +227,9 @@ class Command(OperatorCommand):
                 {
                     "day": each.day,
                     "currency": each.gateway.currency,
-                    "gateway": _number(each.gateway),
-                    "shop": _number(each.shop),
-                    "difference": _number(each.difference),
+                    "gateway": figure_cell(each.gateway),
+                    "shop": figure_cell(each.shop),
+                    "difference": figure_cell(each.difference),
                 }
                 for each in result.days
             ],
@@ -256,47 +246,13 @@ class Command(OperatorCommand):
             )
         self.stdout.write("\n  ]\n}")
 
-    def _write_csv(self, result: AuditResult, rows: Iterator[AuditRow]) -> None:
-        head = (Column("record", "Record"), Column("term", "Term"), Column("figure", "Figure"), *ROW_COLUMNS)
-        blank = ("",) * len(ROW_COLUMNS)
-
-        def lines() -> Iterator[tuple[object, ...]]:
-            yield ("as of", "", result.taken_at.isoformat(), *blank)
-            for section in result.sections:
-                for term in section.terms:
-                    currency = ("", "", "", "", section.currency, *blank[5:])
-                    yield ("term", term.label, _number(term.figure), *currency)
-            for row in rows:
-                yield ("row", row.term, "", *_cells(row))
-
-        write_rows(self.stdout, lines(), columns=head, style="csv")
-
 
 def _cells(row: AuditRow) -> tuple[object, ...]:
-    def amount(value: Any) -> object:
-        return Money(value, row.currency).amount if value is not None and row.currency else None
-
-    return (
-        row.cause_label,
-        row.key or row.email,
-        format_cell(row.at),
-        row.units,
-        row.currency,
-        amount(row.gateway),
-        amount(row.shop),
-        amount(row.difference),
-        row.email,
-        row.run_key,
-        row.note,
-    )
+    return tuple(format_cell(cell) if isinstance(cell, datetime) else cell for cell in row_cells(row))
 
 
 def _figure(figure: int | Money) -> str:
     return str(figure.amount) if isinstance(figure, Money) else str(figure)
-
-
-def _number(figure: int | Money) -> object:
-    return figure.amount if isinstance(figure, Money) else figure
 
 
 def _repeat(options: dict[str, Any]) -> str:
