@@ -15,7 +15,7 @@ from courses.enums import EnrollmentMode
 from courses.models import CourseRun, Enrollment
 from courses.selectors.programs import starts_of_programs
 from ecommerce.enums import PAYING_STATES, AttemptState, OrderState
-from ecommerce.models import Order, OrderLine, OrderLineCourse, Product
+from ecommerce.models import LineKey, Order, OrderLine, OrderLineCourse, Product
 
 # The ids of courses, each with the id of the run that is given.
 RunsByCourse: TypeAlias = Mapping[int, int]
@@ -134,7 +134,7 @@ class UnsettledOrder:
     """
 
     number: str
-    product_ids: frozenset[int]
+    line_keys: frozenset[LineKey]
     course_ids: frozenset[int]
     titles: tuple[str, ...] = ()
     is_at_bank: bool = False
@@ -155,7 +155,7 @@ def _describe_unsettled(order: Order) -> UnsettledOrder:
     runs = find_line_runs(lines)
     return UnsettledOrder(
         number=order.number,
-        product_ids=frozenset(line.product_id for line in lines if not line.is_group),
+        line_keys=frozenset(line.key for line in lines),
         course_ids=frozenset(course_id for each in runs.values() for course_id in each),
         titles=tuple(line.title for line in lines),
         is_at_bank=order.state == OrderState.PENDING and not has_money(order),

@@ -11,6 +11,9 @@ Which discount counts for each line (docs/discounts.md explains it to staff):
 4. Of discounts that take off the same, one that spends no code comes first, then the older discount, then the older
    code. So the order in which they are given never matters.
 
+Seats for a group are one line: a percentage comes off all of them together, an amount off each course and a fixed price
+count for each seat, an amount off the cart counts once.
+
 Courses of a program that the buyer has already come off first, by their list prices (``Item.deduction``); discounts
 lower what is left.
 
@@ -26,6 +29,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ecommerce.enums import AMOUNTS_OFF, DiscountType
+from ecommerce.models.product import LineKey
 from mitxonline.kernel.money import Money, spread
 
 
@@ -59,25 +63,39 @@ class Offer:
             return self.unlocks == item.product_id
         return self.products is None or item.product_id in self.products
 
-    def discount_on(self, listed: Money) -> Money:
-        """Return what is taken off one line's price before discounts: at least nothing, at most the whole price."""
+    def discount_on(self, item: Item) -> Money:
+        """Return what is taken off one line before other discounts: at least nothing, at most the whole price."""
+        base = item.base
         if self.discount_type == DiscountType.PERCENT_OFF:
-            discount = listed * (self.amount / 100)
+            discount = base * (self.amount / 100)
         elif self.discount_type in AMOUNTS_OFF:
-            discount = Money(self.amount, listed.currency)
+            discount = Money(self.amount, base.currency) * (1 if self.is_once else item.count)
         else:
-            discount = listed - Money(self.amount, listed.currency)
-        return max(listed.zero, min(discount, listed))
+            discount = base - Money(self.amount, base.currency) * item.count
+        return max(base.zero, min(discount, base))
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A product to price. ``deduction`` comes off first, for what the buyer already has."""
+    """A product to price. ``deduction`` comes off first, for what the buyer already has.
+
+    With ``seats`` it is for a group, and ``listed`` is the price of all seats together.
+    """
 
     product_id: int
     listed: Money
     requires_code: bool = False
     deduction: Money | None = None
+    seats: int | None = None
+
+    @property
+    def key(self) -> LineKey:
+        return self.product_id, self.seats is not None
+
+    @property
+    def count(self) -> int:
+        """How often an amount off each course comes off, or a fixed price is paid."""
+        return self.seats or 1
 
     @property
     def base(self) -> Money:
@@ -110,13 +128,13 @@ def price_item(item: Item, offers: Iterable[Offer]) -> Price:
     """Return the best price for one item that is bought alone."""
     best = max(
         (offer for offer in offers if offer.covers(item)),
-        key=lambda offer: (offer.discount_on(item.base).amount, *_precedence(offer)),
+        key=lambda offer: (offer.discount_on(item).amount, *_precedence(offer)),
         default=None,
     )
     # A contract's code counts even where it takes nothing off: the product can't be bought without it.
-    if best is None or (best.discount_on(item.base).is_zero and best.unlocks is None):
+    if best is None or (best.discount_on(item).is_zero and best.unlocks is None):
         return Price(item, discount=item.listed.zero, offer=None)
-    return Price(item, discount=best.discount_on(item.base), offer=best)
+    return Price(item, discount=best.discount_on(item), offer=best)
 
 
 def price_items(items: Iterable[Item], offers: Iterable[Offer]) -> list[Price]:
@@ -127,7 +145,7 @@ def price_items(items: Iterable[Item], offers: Iterable[Offer]) -> list[Price]:
     for offer in (each for each in usable if each.is_once):
         covered = sorted(
             (price for price in plain if offer.covers(price.item)),
-            key=lambda price: (price.discount.amount, price.item.product_id),
+            key=lambda price: (price.discount.amount, price.item.key),
         )
         # Lines that other discounts lower least give up the least. How many to take is tried out: one line too many
         # can cost more than its share of the amount brings.
@@ -143,11 +161,11 @@ def price_items(items: Iterable[Item], offers: Iterable[Offer]) -> list[Price]:
 
 def _take_off_once(offer: Offer, lowered: list[Price], plain: list[Price]) -> list[Price]:
     """Spread an amount off the cart over these lines, in place of what lowered them before."""
-    bases = {price.item.product_id: price.item.base for price in sorted(lowered, key=lambda each: each.item.product_id)}
+    bases = {price.item.key: price.item.base for price in sorted(lowered, key=lambda each: each.item.key)}
     shares = spread(Money(offer.amount, offer.currency), bases)
     prices = []
     for price in plain:
-        share = shares.get(price.item.product_id)
+        share = shares.get(price.item.key)
         if share is None:
             prices.append(price)
         else:

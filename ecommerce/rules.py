@@ -31,10 +31,11 @@ from ecommerce.errors.checkout import (
     PartlyEnrolled,
     PaymentUnderWay,
     SameCourseTwice,
+    SeatsNotSold,
     StartClosed,
 )
 from ecommerce.errors.codes import CheckoutRefused
-from ecommerce.models import DiscountCode, Order, Product
+from ecommerce.models import DiscountCode, LineKey, Order, Product
 from ecommerce.ownership import (
     RunsByCourse,
     UnsettledOrder,
@@ -52,7 +53,7 @@ class PurchaseLine:
     """One product that someone wants to buy, with the code that prices it and, for a program, its terms.
 
     ``knows_code``: its own code was applied, working or not; only people with a code are told whose it is. ``is_kept``:
-    it is kept for later and not bought now.
+    it is kept for later and not bought now. With ``seats`` it is bought for a group.
     """
 
     product: Product
@@ -60,10 +61,21 @@ class PurchaseLine:
     knows_code: bool = False
     is_kept: bool = False
     program: ProgramTerms = field(default_factory=ProgramTerms)
+    seats: int | None = None
+
+    @property
+    def is_group(self) -> bool:
+        return self.seats is not None
+
+    @property
+    def key(self) -> LineKey:
+        return self.product.pk, self.is_group
 
     @property
     def runs(self) -> RunsByCourse:
-        """The runs that the product gives this buyer."""
+        """The runs that the product gives this buyer: none if it is for a group."""
+        if self.is_group:
+            return {}
         run = self.product.course_run
         return {run.course_id: run.pk} if run is not None else self.program.runs
 
@@ -79,7 +91,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class RuleVerdict:
-    """What a rule says of one product: a refusal, a right that replaces the code, or who pays for it.
+    """What a rule says of one line: a refusal, a right that replaces the code, or who pays for it.
 
     ``vouches``: this rule watches over the product. A product that needs a code is sold only if a rule vouches for it,
     so that a rule missing from the settings lets no one in.
@@ -91,6 +103,11 @@ class RuleVerdict:
     entitlement: str = ""
     provider: str = ""
     contact: str = ""
+    is_group: bool = False
+
+    @property
+    def key(self) -> LineKey:
+        return self.product_id, self.is_group
 
 
 class CheckoutRule(Protocol):
@@ -120,7 +137,7 @@ def check_rules(purchase: Purchase) -> list[RuleVerdict]:
     verdicts = [verdict for rule in checkout_rules() for verdict in rule.check(purchase)]
     vouched = {verdict.product_id for verdict in verdicts if verdict.vouches}
     return verdicts + [
-        RuleVerdict(product_id=line.product.pk, refusal=NotForSale(title=line.product.title))
+        _refuse(line, NotForSale(title=line.product.title))
         for line in purchase.lines
         if line.product.requires_code and line.product.pk not in vouched
     ]
@@ -157,12 +174,16 @@ def refuse_closed_products(products: Sequence[Product], *, now: datetime) -> Non
         raise refusal
 
 
-def first_refusals(verdicts: Sequence[RuleVerdict]) -> dict[int, DomainError]:
-    refusals: dict[int, DomainError] = {}
+def first_refusals(verdicts: Sequence[RuleVerdict]) -> dict[LineKey, DomainError]:
+    refusals: dict[LineKey, DomainError] = {}
     for verdict in verdicts:
         if verdict.refusal is not None:
-            refusals.setdefault(verdict.product_id, verdict.refusal)
+            refusals.setdefault(verdict.key, verdict.refusal)
     return refusals
+
+
+def _refuse(line: PurchaseLine, refusal: DomainError) -> RuleVerdict:
+    return RuleVerdict(product_id=line.product.pk, refusal=refusal, is_group=line.is_group)
 
 
 class _ReadOnlyRule(ABC):
@@ -187,7 +208,7 @@ class Sellable(_ReadOnlyRule):
 
     def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
         return [
-            RuleVerdict(product_id=line.product.pk, refusal=refusal)
+            _refuse(line, refusal)
             for line in purchase.lines
             if (refusal := self._refusal(line, purchase.now)) is not None
         ]
@@ -196,6 +217,8 @@ class Sellable(_ReadOnlyRule):
         product, run = line.product, line.product.course_run
         if not product.is_active:
             return NotForSale(title=product.title)
+        if line.is_group and not product.sells_seats:
+            return SeatsNotSold(title=product.title)
         if run is None:
             return _judge_starts(line)
         if (
@@ -222,7 +245,7 @@ def _judge_starts(line: PurchaseLine) -> DomainError | None:
 
 
 class NotAlreadyEnrolled(_ReadOnlyRule):
-    """No one pays for a course that they have or are paying for."""
+    """No one pays for a course that they have or are paying for. Who has it may still buy it for a group."""
 
     def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
         """Judge with a constant number of queries. A buyer who audits a course may still buy the upgrade.
@@ -239,11 +262,13 @@ class NotAlreadyEnrolled(_ReadOnlyRule):
         for line in purchase.lines:
             verdict = None
             if (number := _find_unsettled_order(line, unsettled)) is not None:
-                verdict = RuleVerdict(product_id=line.product.pk, refusal=PaymentUnderWay(number=number))
+                verdict = _refuse(line, PaymentUnderWay(number=number))
+            elif line.is_group:
+                continue
             elif line.product.course_run is None:
                 verdict = _judge_owned_courses(line)
             elif not line.product.requires_code and find_owned_courses(line.product, line.runs, enrolled):
-                verdict = RuleVerdict(product_id=line.product.pk, refusal=AlreadyEnrolled(titles=(line.product.title,)))
+                verdict = _refuse(line, AlreadyEnrolled(titles=(line.product.title,)))
             if verdict is not None:
                 verdicts.append(verdict)
         return verdicts
@@ -272,7 +297,7 @@ class EachCourseOnce(_ReadOnlyRule):
                 if each.course.pk in line.runs and each.course.pk in beside.runs
             )
             refusal = twice(title=product.title, beside=other.title, beside_id=other.pk, shared=shared)
-            verdicts.append(RuleVerdict(product_id=product.pk, refusal=refusal))
+            verdicts.append(_refuse(line, refusal))
         return verdicts
 
 
@@ -280,7 +305,7 @@ def refuse_program(product: Product, terms: ProgramTerms, *, user_id: int | None
     """Return why this buyer can't buy a program now, as the cart would say."""
     purchase = Purchase((PurchaseLine(product, None, program=terms),), user_id=user_id, now=now)
     verdicts = [*Sellable().check(purchase), *NotAlreadyEnrolled().check(purchase)]
-    return first_refusals(verdicts).get(product.pk)
+    return first_refusals(verdicts).get((product.pk, False))
 
 
 def _judge_owned_courses(line: PurchaseLine) -> RuleVerdict | None:
@@ -289,11 +314,11 @@ def _judge_owned_courses(line: PurchaseLine) -> RuleVerdict | None:
     if not terms.owned:
         return None
     if not terms.given:
-        return RuleVerdict(product_id=line.product.pk, refusal=AlreadyEnrolled(titles=(title,)))
+        return _refuse(line, AlreadyEnrolled(titles=(title,)))
     if terms.policy == OwnedCourses.NOT_SOLD:
         owned = tuple(sorted(each.course.title for each in terms.owned))
         refusal = PartlyEnrolled(titles=(title,), owned=owned, count=len(terms.courses))
-        return RuleVerdict(product_id=line.product.pk, refusal=refusal)
+        return _refuse(line, refusal)
     return None
 
 
@@ -305,7 +330,7 @@ def _find_unsettled_order(line: PurchaseLine, orders: Sequence[UnsettledOrder]) 
     product = line.product
     for order in orders:
         shares_course = not product.requires_code and not order.course_ids.isdisjoint(line.runs)
-        if shares_course or product.pk in order.product_ids:
+        if shares_course or line.key in order.line_keys:
             return order.number
     return None
 

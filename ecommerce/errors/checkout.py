@@ -49,6 +49,22 @@ class NotForSale(CheckoutRefused):
     title: str
 
 
+class SeatsNotSold(CheckoutRefused):
+    """Programs and the products of contracts are sold to one person at a time."""
+
+    code = "seats_not_sold"
+    message = _("“{title}” can’t be bought for a group.")
+    advice = _("Buy it for yourself, or ask us for an offer.")
+    title: str
+
+
+class SeatsNotANumber(CheckoutRefused):
+    """What was sent as the number of seats isn’t one from 1 to 1,000. The page with the field says which."""
+
+    code = "seats_not_a_number"
+    message = _("Enter a whole number of seats from 1 to 1,000. Your cart hasn’t changed.")
+
+
 class AlreadyEnrolled(CheckoutRefused):
     code = "already_enrolled"
     message = _("You already have {titles_text}.")

@@ -33,8 +33,11 @@ AVOIDED = "avoided"
 
 @dataclass(frozen=True, slots=True)
 class PaymentLine:
+    """A line to pay; ``due`` is the price of all its ``seats`` together."""
+
     title: str
     due: Money
+    seats: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from ecommerce.gateways.base import (
     NoticeNotUnderstood,
     OtherNotice,
     PaymentFailed,
+    PaymentLine,
     PaymentNotice,
     PaymentOutcome,
     PaymentRequest,
@@ -49,7 +50,7 @@ from mitxonline.kernel.money import Money
 from mitxonline.kernel.remote import RemoteAvoided, RemoteSession
 
 if TYPE_CHECKING:
-    from stripe.params.checkout import SessionCreateParams
+    from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineItem
 
 logger = logging.getLogger(__name__)
 
@@ -396,20 +397,25 @@ def _session_params(payment: PaymentRequest) -> SessionCreateParams:
         "payment_intent_data": {"metadata": metadata, "description": payment.order_number},
         "customer_email": payment.buyer_email,
         "locale": stripe_locale(payment.locale),
-        "line_items": [
-            {
-                "quantity": 1,
-                "price_data": {
-                    "currency": line.due.currency.lower(),
-                    "unit_amount": to_units(line.due),
-                    "product_data": {"name": line.title or payment.order_number},
-                },
-            }
-            for line in payment.lines
-        ],
+        "line_items": [_line_item(line, payment) for line in payment.lines],
         "success_url": payment.return_url,
         "cancel_url": payment.cancel_url,
         "expires_at": int((payment.expires_at + LEEWAY).timestamp()),
+    }
+
+
+def _line_item(line: PaymentLine, payment: PaymentRequest) -> SessionCreateParamsLineItem:
+    """Describe a line. A discount on all seats together may leave no whole price for each: then they are one item."""
+    units, title = to_units(line.due), line.title or payment.order_number
+    step = 10 if _digits(line.due.currency) == 3 else 1  # as to_units asks for
+    is_divisible = units % (line.seats * step) == 0
+    return {
+        "quantity": line.seats if is_divisible else 1,
+        "price_data": {
+            "currency": line.due.currency.lower(),
+            "unit_amount": units // line.seats if is_divisible else units,
+            "product_data": {"name": title if is_divisible else f"{line.seats} × {title}"},
+        },
     }
 
 

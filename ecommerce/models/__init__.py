@@ -8,13 +8,14 @@ from ecommerce.models.note import OrderNote
 from ecommerce.models.notice import GatewayNotice
 from ecommerce.models.order import Order, OrderLine, OrderLineCourse, OrderQuerySet, OrderTransition
 from ecommerce.models.payment import PaymentAttempt
-from ecommerce.models.product import PriceChange, Product, ProductQuerySet
+from ecommerce.models.product import MAX_SEATS, LineKey, PriceChange, Product, ProductQuerySet
 from ecommerce.models.refund import Refund, RefundLine, RefundQuerySet, RefundRequest
 from ecommerce.models.seat_sale import RegistrationCodeChange, SeatSale
 from ecommerce.models.shop_role import ShopRole
 from ecommerce.models.shop_settings import ShopSettings
 
 __all__ = [
+    "MAX_SEATS",
     "Basket",
     "BasketCode",
     "BasketItem",
@@ -25,6 +26,7 @@ __all__ = [
     "DiscountPerson",
     "Dispute",
     "GatewayNotice",
+    "LineKey",
     "MoneyAlert",
     "Order",
     "OrderLine",

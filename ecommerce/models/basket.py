@@ -13,7 +13,7 @@ from courses.models import Course, CourseRun
 from ecommerce.enums import BasketKind
 from ecommerce.models.discount import DiscountCode
 from ecommerce.models.fields import amount_field, currency_field
-from ecommerce.models.product import MAX_SEATS, Product
+from ecommerce.models.product import MAX_SEATS, LineKey, Product
 from mitxonline.kernel.db import LockableQuerySet
 
 LINK_BASKET_LIFE = timedelta(hours=24)
@@ -124,6 +124,10 @@ class BasketItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product_id} in {self.basket_id}"
+
+    @property
+    def key(self) -> LineKey:
+        return self.product_id, self.seats is not None
 
 
 class BasketItemStart(models.Model):

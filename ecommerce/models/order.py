@@ -15,7 +15,7 @@ from courses.models import Course, CourseRun
 from ecommerce.enums import AttemptState, OrderState, ReviewCause
 from ecommerce.errors.checkout import WrongOrderState
 from ecommerce.models.fields import amount_field, currency_field
-from ecommerce.models.product import MAX_SEATS, Product
+from ecommerce.models.product import MAX_SEATS, LineKey, Product
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.models import TracedModel
 from mitxonline.kernel.money import Money
@@ -369,6 +369,10 @@ class OrderLine(models.Model):
     @property
     def is_group(self) -> bool:
         return self.seats is not None
+
+    @property
+    def key(self) -> LineKey:
+        return self.product_id, self.is_group
 
     @property
     def unit_price(self) -> Money:

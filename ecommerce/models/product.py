@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -31,6 +31,9 @@ FIXED_ONCE_SOLD = ("course_run", "program", "mode", "sku", "currency")
 
 # How many seats one line of an order may have.
 MAX_SEATS = 1000
+
+# The id of a product, and whether it is for a group: a basket or an order has each of them once.
+LineKey: TypeAlias = "tuple[int, bool]"
 
 
 def default_currency() -> str:
@@ -154,6 +157,11 @@ class Product(models.Model):
     @property
     def money(self) -> Money:
         return Money(self.price, self.currency)
+
+    @property
+    def sells_seats(self) -> bool:
+        """Whether seats of it can be bought for a group: of a run that no contract sells."""
+        return self.course_run_id is not None and not self.requires_code
 
     @property
     def title(self) -> str:

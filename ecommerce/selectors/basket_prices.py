@@ -17,7 +17,7 @@ from ecommerce.errors.checkout import (
     SeveralCurrencies,
     StartClosed,
 )
-from ecommerce.models import Basket, BasketCode, BasketItem, BasketItemStart, DiscountCode, Product
+from ecommerce.models import Basket, BasketCode, BasketItem, BasketItemStart, DiscountCode, LineKey, Product
 from ecommerce.pricing import Item, Offer, Price, price_item, price_items
 from ecommerce.programs import ChosenStarts, ProgramTerms, describe_programs
 from ecommerce.rules import Purchase, PurchaseLine, RuleVerdict, check_rules, first_refusals
@@ -37,6 +37,7 @@ class PricedLine:
 
     ``entitlement`` is a right that replaces the code. ``provider`` is the organization whose contract pays, ``contact``
     its manager. ``kept_at`` is set where the buyer keeps the product for later. ``program`` has the terms of a program.
+    With ``seats`` it is for a group, and the amounts are those of all seats together.
     """
 
     product: Product
@@ -48,6 +49,20 @@ class PricedLine:
     contact: str
     kept_at: datetime | None = None
     program: ProgramTerms = field(default_factory=ProgramTerms)
+    seats: int | None = None
+
+    @property
+    def is_group(self) -> bool:
+        return self.seats is not None
+
+    @property
+    def key(self) -> LineKey:
+        return self.product.pk, self.is_group
+
+    @property
+    def can_be_group(self) -> bool:
+        """Whether the buyer may choose between themselves and a group."""
+        return self.product.sells_seats
 
     @property
     def is_kept(self) -> bool:
@@ -161,6 +176,16 @@ class PricedBasket:
         return Money.sum((line.deduction for line in self._addable), self.currency)
 
     @property
+    def seat_count(self) -> int:
+        """How many seats are bought for groups."""
+        return sum(line.seats or 0 for line in self.lines)
+
+    @property
+    def is_for_groups_only(self) -> bool:
+        """Whether the buyer gets nothing but registration codes."""
+        return bool(self.lines) and all(line.is_group for line in self.lines)
+
+    @property
     def program_count(self) -> int:
         return sum(line.is_program for line in self.lines)
 
@@ -175,6 +200,7 @@ class PricedBasket:
         return fingerprint(
             *sorted(
                 f"{line.product.pk}:{line.listed}:{line.due}:{line.code.pk if line.code else ''}"
+                f"{f':{line.seats} seats' if line.is_group else ''}"
                 f"{''.join(f':{course}@{run}' for course, run in sorted(line.program.runs.items()))}"
                 for line in self.lines
             )
@@ -231,38 +257,35 @@ def price_basket(
     again under their locks.
     """
     items = _load_items(basket)
-    products = [item.product for item in items if item.kept_at is None]
-    kept = [item.product for item in items if item.kept_at is not None]
+    bought = [item for item in items if item.kept_at is None]
+    kept = [item for item in items if item.kept_at is not None]
     programs = describe_programs(
         [item.product for item in items], user_id=user_id, now=now, chosen=_load_chosen_starts(items)
     )
     codes = _load_codes(basket, with_code=with_code)
-    verdicts, offers = _judge_discounts(codes, products, user_id=user_id, now=now)
+    verdicts, offers = _judge_discounts(codes, [item.product for item in bought], user_id=user_id, now=now)
     by_id = {code.pk: code for code in codes}
-    prices = price_items([make_item(product, programs.get(product.pk)) for product in products], offers)
+    prices = price_items([_make_item(item, programs) for item in bought], offers)
     spent = [by_id.get(price.offer.code_id or 0) if price.offer else None for price in prices]
     rule_verdicts: list[RuleVerdict] = []
     if ask_rules:
         opened = {code.discount.unlocks_id for code in codes}
-        bought = [
-            PurchaseLine(product, code, knows_code=product.pk in opened, program=programs.get(product.pk, NO_PROGRAM))
-            for product, code in zip(products, spent, strict=True)
-        ]
-        waiting = [
+        asked = [
             PurchaseLine(
-                product,
-                None,
-                knows_code=product.pk in opened,
-                is_kept=True,
-                program=programs.get(product.pk, NO_PROGRAM),
+                item.product,
+                code,
+                knows_code=item.product_id in opened,
+                is_kept=item.kept_at is not None,
+                program=programs.get(item.product_id, NO_PROGRAM),
+                seats=item.seats,
             )
-            for product in kept
+            for item, code in (*zip(bought, spent, strict=True), *((item, None) for item in kept))
         ]
-        rule_verdicts = check_rules(Purchase(lines=(*bought, *waiting), user_id=user_id, now=now))
+        rule_verdicts = check_rules(Purchase(lines=tuple(asked), user_id=user_id, now=now))
     refusals = _drop_settled_doubles(first_refusals(rule_verdicts))
     lines = [
-        _make_line(product, price, code, refusals.get(product.pk), rule_verdicts, programs)
-        for product, price, code in zip(products, prices, spent, strict=True)
+        _make_line(item, price, code, refusals.get(item.key), rule_verdicts, programs)
+        for item, price, code in zip(bought, prices, spent, strict=True)
     ]
     sold = [line for line in lines if basket.is_link or not _is_set_aside(line.refusal)]
     aside = [line for line in lines if line not in sold]
@@ -272,11 +295,10 @@ def price_basket(
             replace(line, price=price, code=by_id.get(price.offer.code_id or 0) if price.offer else None)
             for line, price in zip(sold, prices, strict=True)
         ]
-    for item in items:
-        if item.kept_at is not None:
-            price = price_item(make_item(item.product, programs.get(item.product_id)), [])
-            line = _make_line(item.product, price, None, refusals.get(item.product_id), rule_verdicts, programs)
-            aside.append(replace(line, kept_at=item.kept_at))
+    for item in kept:
+        price = price_item(_make_item(item, programs), [])
+        line = _make_line(item, price, None, refusals.get(item.key), rule_verdicts, programs)
+        aside.append(replace(line, kept_at=item.kept_at))
     used = {line.code.pk for line in sold if line.code is not None}
     providers = {line.product.pk: line.provider for line in lines}
     return PricedBasket(
@@ -294,10 +316,21 @@ def price_basket(
     )
 
 
-def make_item(product: Product, program: ProgramTerms | None = None) -> Item:
+def make_item(product: Product, program: ProgramTerms | None = None, *, seats: int | None = None) -> Item:
     """Describe a product to pricing; a program's terms say what comes off for courses the buyer has."""
     deduction = program.deduction if program is not None else None
-    return Item(product.pk, product.money, product.requires_code, deduction=deduction)
+    return Item(product.pk, product.money * (seats or 1), product.requires_code, deduction=deduction, seats=seats)
+
+
+def quote_seats(product: Product, *, seats: int, user_id: int | None, now: datetime) -> Price:
+    """Return what seats of a product cost that are bought alone and without a code, as the cart will say."""
+    _verdicts, offers = _judge_discounts([], [product], user_id=user_id, now=now)
+    (price,) = price_items([make_item(product, seats=seats)], offers)
+    return price
+
+
+def _make_item(item: BasketItem, programs: Mapping[int, ProgramTerms]) -> Item:
+    return make_item(item.product, programs.get(item.product_id), seats=item.seats)
 
 
 def _load_chosen_starts(items: list[BasketItem]) -> dict[int, ChosenStarts]:
@@ -344,31 +377,32 @@ def _is_set_aside(refusal: DomainError | None) -> bool:
     return refusal is not None and getattr(refusal, "is_set_aside", True)
 
 
-def _drop_settled_doubles(refusals: dict[int, DomainError]) -> dict[int, DomainError]:
+def _drop_settled_doubles(refusals: dict[LineKey, DomainError]) -> dict[LineKey, DomainError]:
     """Drop “twice in your cart” where the other of the two lines is set aside."""
     return {
-        product_id: refusal
-        for product_id, refusal in refusals.items()
-        if not (isinstance(refusal, CourseTwice) and _is_set_aside(refusals.get(refusal.beside_id)))
+        key: refusal
+        for key, refusal in refusals.items()
+        if not (isinstance(refusal, CourseTwice) and _is_set_aside(refusals.get((refusal.beside_id, False))))
     }
 
 
 def _make_line(
-    product: Product,
+    item: BasketItem,
     price: Price,
     code: DiscountCode | None,
     refusal: DomainError | None,
     rule_verdicts: list[RuleVerdict],
     programs: Mapping[int, ProgramTerms],
 ) -> PricedLine:
-    mine = [verdict for verdict in rule_verdicts if verdict.product_id == product.pk]
+    mine = [verdict for verdict in rule_verdicts if verdict.key == item.key]
     return PricedLine(
-        product=product,
+        product=item.product,
+        seats=item.seats,
         price=price,
         code=code,
         refusal=refusal,
         entitlement=next((verdict.entitlement for verdict in mine if verdict.entitlement), ""),
         provider=next((verdict.provider for verdict in mine if verdict.provider), ""),
         contact=next((verdict.contact for verdict in mine if verdict.contact), ""),
-        program=programs.get(product.pk, NO_PROGRAM),
+        program=programs.get(item.product_id, NO_PROGRAM),
     )

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from django.db.models import Prefetch, Q, prefetch_related_objects
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from courses.selectors.run_dates import format_run_dates
 from ecommerce.enums import (
@@ -53,8 +54,8 @@ class Receipt:
 
     @property
     def course_count(self) -> int:
-        """How many courses the lines give: of a program those that the buyer didn't have."""
-        return sum(_count_courses(line) for line in self.lines)
+        """How many courses the lines give their buyer: of a program those that they didn't have."""
+        return sum(_count_courses(line) for line in self.lines if not line.is_group)
 
     @property
     def returned(self) -> tuple[Money, ...]:
@@ -101,6 +102,8 @@ class LineData:
     title: str
     item_id: str
     mode: str
+    seats: int | None  # of a group; None if the course is the buyer's own
+    unit_price: Money
     list_price: Money
     discount: Money
     due: Money
@@ -110,6 +113,10 @@ class LineData:
     courses: tuple[str, ...]  # of a program, each with its start
     refund_until: date | None
     provider: str
+
+    @property
+    def seats_text(self) -> str:
+        return seats_text(self.seats, self.unit_price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,7 @@ class RefundData:
 
 @dataclass(frozen=True, slots=True)
 class BilledTo:
-    """The name and address an order was billed to."""
+    """The name and address an order was billed to, with a company's contact and purchase order number."""
 
     name: str
     street: str
@@ -135,6 +142,14 @@ class BilledTo:
     postal_code: str
     country: str
     tax_id: str
+    contact_name: str = ""
+    contact_email: str = ""
+    po_number: str = ""
+
+    @property
+    def contact(self) -> str:
+        """Return name and address of the contact on one line."""
+        return ", ".join(part for part in (self.contact_name, self.contact_email) if part)
 
     @property
     def text(self) -> str:
@@ -252,16 +267,27 @@ def receipt_data(receipt: Receipt, *, now: datetime, shop: ShopSettings | None =
 
 
 def billed_to(order: Order) -> BilledTo:
-    """Return what the gateway billed to; the buyer's name alone if it didn't say."""
+    """Return the company that the buyer named, else what the gateway billed to, else the buyer's name alone."""
     return BilledTo(
-        name=order.billing_name or order.purchaser.display_name,
+        name=order.company or order.billing_name or order.purchaser.display_name,
         street=order.billing_street,
         city=order.billing_city,
         region=order.billing_region,
         postal_code=order.billing_postal_code,
         country=order.billing_country,
         tax_id=order.billing_tax_id,
+        contact_name=order.contact_name,
+        contact_email=order.contact_email,
+        po_number=order.po_number,
     )
+
+
+def seats_text(seats: int | None, unit_price: Money) -> str:
+    """Return “40 seats × $249.00”; empty for a course that isn't for a group."""
+    if seats is None:
+        return ""
+    counted = ngettext("%(count)d seat", "%(count)d seats", seats) % {"count": seats}
+    return f"{counted} × {unit_price.formatted()}"
 
 
 def find_payer(lines: Sequence[OrderLine]) -> str:
@@ -302,6 +328,8 @@ def _line_data(line: OrderLine, window: RefundWindow, *, now: datetime) -> LineD
         title=line.title,
         item_id=line.item_id,
         mode=str(line.mode),
+        seats=line.seats,
+        unit_price=line.unit_price,
         list_price=Money(line.list_price, line.currency),
         discount=Money(line.discount_amount, line.currency),
         due=line.money,

@@ -50,4 +50,4 @@ def find_order_with_course(course_id: int, *, user_id: int) -> AwaitedOrder | No
 
 
 def find_order_with_product(product_id: int, *, user_id: int) -> AwaitedOrder | None:
-    return next((each for each in awaited_orders(user_id) if product_id in each.order.product_ids), None)
+    return next((each for each in awaited_orders(user_id) if (product_id, False) in each.order.line_keys), None)

@@ -117,11 +117,9 @@ class CartPage:
     @property
     def aside(self) -> tuple[PricedLine, ...]:
         """Lines that aren’t bought now: saved for later, or unavailable. An order that is being paid names its own."""
-        named = {product_id for each in self.awaited for product_id in each.order.product_ids}
+        named = {key for each in self.awaited for key in each.order.line_keys}
         return tuple(
-            line
-            for line in self.priced.aside
-            if not line.is_owned and not (line.is_awaited and line.product.pk in named)
+            line for line in self.priced.aside if not line.is_owned and not (line.is_awaited and line.key in named)
         )
 
     @property

@@ -280,7 +280,7 @@ def test_each_line_has_the_best_of_what_covers_it_in_whatever_order(
     priced = price_items(items, data.draw(st.permutations(some)))
     for item, price in zip(items, priced, strict=True):
         covering = [each for each in some if each.covers(item)]
-        assert price.discount == max((each.discount_on(item.listed) for each in covering), default=item.listed.zero)
+        assert price.discount == max((each.discount_on(item) for each in covering), default=item.listed.zero)
         assert price.offer is None or price.offer in covering
         if item.requires_code:
             assert price.offer is None or price.offer.unlocks == item.product_id

@@ -21,7 +21,14 @@ from courses.models import CourseRun
 from courses.models.run import SOURCE_TAG
 from courses.selectors.programs import starts_of_programs
 from ecommerce.enums import BasketKind
-from ecommerce.errors.checkout import AnotherCurrency, BasketEmpty, ProductUnknown, SkuUnknown, StartUnknown
+from ecommerce.errors.checkout import (
+    AnotherCurrency,
+    BasketEmpty,
+    ProductUnknown,
+    SeatsNotSold,
+    SkuUnknown,
+    StartUnknown,
+)
 from ecommerce.errors.codes import (
     CodeForAnotherProduct,
     CodeForOtherProducts,
@@ -30,12 +37,13 @@ from ecommerce.errors.codes import (
     CodeRefused,
     CodeUnknown,
     DiscountCodeUnknown,
+    RegistrationCodeInCart,
 )
 from ecommerce.errors.registration import CodeRedeemedElsewhere
 from ecommerce.events import LinkBasketClaimed
 from ecommerce.models import Basket, BasketCode, BasketItem, BasketItemStart, DiscountCode, Order, Product
 from ecommerce.rules import refuse_closed_products
-from ecommerce.selectors.basket_prices import PricedBasket, price_basket
+from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_basket
 from ecommerce.selectors.baskets import BasketOwner, current_basket
 from ecommerce.selectors.codes import ask_contract, find_code, guard_refusals
 from ecommerce.selectors.offers import make_offer
@@ -73,15 +81,18 @@ def add_products(
     product_ids: Sequence[int] = (),
     skus: Sequence[str] = (),
     start_ids: Sequence[int] = (),
+    seats: int | None = None,
 ) -> Basket:
     """Put products on sale into the owner's basket. One that is there already stays there once.
 
-    ``start_ids`` are the runs chosen for the courses of programs; for the others the suggested ones are stored.
+    With ``seats``, from 1 to 1,000, each is for a group: beside the same product for the buyer, and in place of the
+    number of seats that the group had. ``start_ids`` are the runs chosen for the courses of programs; for the others
+    the suggested ones are stored.
 
     Products that need a code open a link basket with just these; others go into the ordinary basket, in one currency.
     What was kept for later moves back. Raises ProductUnknown if any product isn't on sale, why one isn't open,
-    StartUnknown for a run of no course of these programs, or AnotherCurrency if one can't be added up with the others;
-    then nothing has changed.
+    SeatsNotSold for one that isn't sold to groups, StartUnknown for a run of no course of these programs, or
+    AnotherCurrency if one can't be added up with the others; then nothing has changed.
     """
     skus = [sku.replace(" ", "+") for sku in skus]  # SKUs have no blanks: an unescaped plus in an address became one
     products = list(Product.objects.active().with_item().filter(Q(pk__in=product_ids) | Q(sku__in=skus)))
@@ -90,6 +101,8 @@ def add_products(
         raise SkuUnknown(sku=unknown[0]) if LIKE_A_SKU.fullmatch(unknown[0]) else ProductUnknown()
     if not products or set(product_ids) - {product.pk for product in products}:
         raise ProductUnknown
+    if seats is not None:
+        _refuse_seats(products)
     linked = [product for product in products if product.requires_code]
     plain = [product for product in products if not product.requires_code]
     refuse_closed_products(plain, now=now)  # of a contract's product its code says more than its dates do
@@ -98,7 +111,7 @@ def add_products(
         if plain:
             basket, _is_new = _get_or_create_basket(owner, BasketKind.ORDINARY, now)
             _refuse_other_currencies(basket, plain)
-            _add_items(basket, plain, now)
+            _add_items(basket, plain, now, seats=seats)
             _store_starts(basket, plain, start_ids, now=now)
         if linked:
             basket = _open_link_basket(owner, linked, now)
@@ -119,33 +132,53 @@ def choose_starts(*, owner: BasketOwner, product_id: int, start_ids: Sequence[in
             _store_starts(basket, [product], start_ids, now=now, drops_closed=True)
 
 
-def remove_product(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
+def change_seats(*, owner: BasketOwner, product_id: int, was_group: bool, seats: int | None, now: datetime) -> None:
+    """Change for whom a product in the current basket is: for a group of ``seats``, or with None for the buyer.
+
+    Where the basket has it for both, the one that isn't wanted any more is removed. Raises SeatsNotSold; then nothing
+    has changed.
+    """
+    with transaction.atomic():
+        basket = lock_basket(owner, now=now)
+        if basket is None or basket.is_link:
+            return
+        item = basket.items.select_related("product").filter(product_id=product_id, is_group=was_group).first()
+        if item is None:
+            return
+        if seats is not None:
+            _refuse_seats([item.product])
+        if was_group != (seats is not None):
+            basket.items.filter(product_id=product_id, is_group=not was_group).delete()
+        basket.items.filter(pk=item.pk).update(seats=seats)
+
+
+def remove_product(*, owner: BasketOwner, product_id: int, is_group: bool = False, now: datetime) -> None:
     """Remove a product from the current basket. A link basket that becomes empty is deleted."""
     with transaction.atomic():
         basket = lock_basket(owner, now=now)
         if basket is None:
             return
-        BasketItem.objects.filter(basket=basket, product_id=product_id).delete()
+        BasketItem.objects.filter(basket=basket, product_id=product_id, is_group=is_group).delete()
         basket.applied_codes.filter(code__discount__unlocks_id=product_id).delete()
         if basket.is_link and not basket.items.exists():
             basket.delete()
 
 
-def keep_for_later(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
+def keep_for_later(*, owner: BasketOwner, product_id: int, is_group: bool = False, now: datetime) -> None:
     """Keep a product for later: it is neither added up nor bought. A link basket keeps nothing."""
     with transaction.atomic():
         basket = lock_basket(owner, now=now)
         if basket is not None and not basket.is_link:
-            basket.items.filter(product_id=product_id, kept_at=None).update(kept_at=now)
+            basket.items.filter(product_id=product_id, is_group=is_group, kept_at=None).update(kept_at=now)
 
 
-def move_to_cart(*, owner: BasketOwner, product_id: int, now: datetime) -> None:
+def move_to_cart(*, owner: BasketOwner, product_id: int, is_group: bool = False, now: datetime) -> None:
     """Move a product that was kept for later back. Raises AnotherCurrency where it can't be added up with the rest."""
     with transaction.atomic():
         basket = lock_basket(owner, now=now)
-        waiting = basket.items.filter(product_id=product_id, kept_at__isnull=False) if basket is not None else None
-        if basket is None or waiting is None:
+        if basket is None:
             return
+        waiting = basket.items.filter(product_id=product_id, is_group=is_group, kept_at__isnull=False)
         _refuse_other_currencies(basket, [item.product for item in waiting.select_related("product")])
         waiting.update(kept_at=None)
 
@@ -159,12 +192,12 @@ def settle_shown_basket(priced: PricedBasket, *, now: datetime) -> None:
     basket = priced.basket
     if basket is None:
         return
-    owned = [line.product.pk for line in priced.aside if line.is_owned]
+    owned = [line for line in priced.aside if line.is_owned]
     if owned:
-        basket.items.filter(product_id__in=owned).delete()
-    refused = [line.product.pk for line in priced.aside if not line.is_kept and not line.is_owned]
+        basket.items.filter(_match_lines(owned)).delete()
+    refused = [line for line in priced.aside if not line.is_kept and not line.is_owned]
     if refused:
-        basket.items.filter(product_id__in=refused, kept_at=None).update(kept_at=now)
+        basket.items.filter(_match_lines(refused), kept_at=None).update(kept_at=now)
     remember_total(priced, now=now)
 
 
@@ -221,6 +254,8 @@ def apply_code(*, owner: BasketOwner, text: str, user_id: int | None, now: datet
             offer_seat(code, sale, user_id=user_id, now=now)
             raise CodeRedeemedElsewhere(text=code.text)
         with guard_refusals(code, user_id=user_id):
+            if hasattr(code.discount, "seat_sale"):
+                raise RegistrationCodeInCart(text=code.text)
             priced = price_basket(basket, user_id=user_id, now=now, with_code=code)
             _refuse_useless_code(priced, code, user_id=user_id, now=now)
     except CodeUnknown:
@@ -377,12 +412,31 @@ def _open_link_basket(owner: BasketOwner, products: list[Product], now: datetime
     return basket
 
 
-def _add_items(basket: Basket, products: list[Product], now: datetime) -> None:
+def _refuse_seats(products: Sequence[Product]) -> None:
+    """Raise SeatsNotSold for a product that is sold to one person at a time."""
+    for product in products:
+        if not product.sells_seats:
+            raise SeatsNotSold(title=product.title)
+
+
+def _match_lines(lines: Sequence[PricedLine]) -> Q:
+    """Match the basket's items of these lines."""
+    personal = [line.product.pk for line in lines if not line.is_group]
+    group = [line.product.pk for line in lines if line.is_group]
+    return Q(is_group=False, product__in=personal) | Q(is_group=True, product__in=group)
+
+
+def _add_items(basket: Basket, products: list[Product], now: datetime, *, seats: int | None = None) -> None:
+    _write_items([BasketItem(basket=basket, product=product, seats=seats, added_at=now) for product in products])
+
+
+def _write_items(items: list[BasketItem]) -> None:
+    """Insert items. Those that are there already get the number of seats and are moved out of what is kept."""
     BasketItem.objects.bulk_create(
-        [BasketItem(basket=basket, product=product, added_at=now) for product in products],
+        items,
         update_conflicts=True,
         unique_fields=["basket", "product", "is_group"],
-        update_fields=["kept_at"],
+        update_fields=["kept_at", "seats"],
     )
 
 
@@ -448,14 +502,17 @@ def _join_baskets(source: Basket, target: Basket, now: datetime) -> JoinedBasket
         item for item in existing if item.kept_at is None and currencies and item.product.currency not in currencies
     ]
     target.items.filter(pk__in=[item.pk for item in set_aside]).update(kept_at=now)
-    BasketItem.objects.bulk_create(
+    _write_items(
         [
-            BasketItem(basket=target, product_id=item.product_id, added_at=item.added_at, kept_at=item.kept_at)
+            BasketItem(
+                basket=target,
+                product_id=item.product_id,
+                seats=item.seats,
+                added_at=item.added_at,
+                kept_at=item.kept_at,
+            )
             for item in incoming
-        ],
-        update_conflicts=True,
-        unique_fields=["basket", "product", "is_group"],
-        update_fields=["kept_at"],
+        ]
     )
     if any(item.product.program_id is not None for item in incoming):
         _move_starts(source, target)
@@ -464,9 +521,9 @@ def _join_baskets(source: Basket, target: Basket, now: datetime) -> JoinedBasket
         ignore_conflicts=True,
     )
     source.delete()
-    known = {item.product_id for item in existing}
+    known = {item.key for item in existing}
     return JoinedBaskets(
-        came=sum(item.product_id not in known for item in incoming) if existing else 0,
+        came=sum(item.key not in known for item in incoming) if existing else 0,
         there=len(existing) - len(set_aside),
         set_aside=len(set_aside),
     )

@@ -42,6 +42,7 @@ from ecommerce.rules import (
 )
 from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_basket
 from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.selectors.business import BusinessDetails, business_details
 from ecommerce.selectors.codes import takes_use
 from ecommerce.services.baskets.baskets import lock_basket
 from ecommerce.services.discounts.codes import hold_code
@@ -77,12 +78,13 @@ def begin_checkout(
     expected_total: Money | None = None,
     seen_fingerprint: str = "",
     host: str = "",
+    details: BusinessDetails | None = None,
 ) -> Checkout:
     """Place an order for the owner's current basket, and fulfill it at once if it is free or begin its payment.
 
     ``seen_fingerprint`` identifies the basket the buyer was shown. ``host`` is the host of the request: hosts may have
-    gateway accounts of their own. Checking out the same basket again returns the same order, and for a while the same
-    payment page, unless the gateway says that the page has ended.
+    gateway accounts of their own. ``details`` are stored on the order. Checking out the same basket again returns the
+    same order, and for a while the same payment page, unless the gateway says that the page has ended.
 
     Raises BasketEmpty, TotalChanged or BasketChanged where the basket isn't what the buyer was shown, PaymentUnderWay,
     NoWayToPay, or the first refusal of a rule; then nothing is held and the basket is unchanged. Raises
@@ -92,7 +94,12 @@ def begin_checkout(
     def place() -> tuple[Order, PaymentAttempt | None]:
         with transaction.atomic():
             order = place_order(
-                owner=owner, user_id=user_id, now=now, expected_total=expected_total, seen_fingerprint=seen_fingerprint
+                owner=owner,
+                user_id=user_id,
+                now=now,
+                expected_total=expected_total,
+                seen_fingerprint=seen_fingerprint,
+                details=details,
             )
             attempt = None if order.money.is_zero else _open_attempt_for(order, host=host, now=now)
             if attempt is None:
@@ -119,7 +126,13 @@ def begin_checkout(
 
 
 def place_order(
-    *, owner: BasketOwner, user_id: int, now: datetime, expected_total: Money | None = None, seen_fingerprint: str = ""
+    *,
+    owner: BasketOwner,
+    user_id: int,
+    now: datetime,
+    expected_total: Money | None = None,
+    seen_fingerprint: str = "",
+    details: BusinessDetails | None = None,
 ) -> Order:
     """Create the order and hold its codes and seats, all or nothing; or return the pending order of this very basket.
 
@@ -146,9 +159,12 @@ def place_order(
         if seen_fingerprint and seen_fingerprint != priced.fingerprint:
             raise BasketChanged
         if placed is None:
-            return _write_order(priced, basket=basket, user_id=user_id, now=now)
+            return _write_order(priced, basket=basket, user_id=user_id, details=details, now=now)
         # The rules judged this order when it was placed. Staff may have enrolled the buyer since.
         refuse_owned_courses(_make_purchase(priced, user_id=user_id, now=now))
+        if details is not None and details != business_details(placed):
+            Order.objects.filter(pk=placed.pk).update(**details.columns())
+            placed.refresh_from_db()
         return placed
 
 
@@ -244,7 +260,8 @@ def _find_pages_for_same(order: Order, attempts: Iterable[PaymentAttempt]) -> li
     sold: dict[int, set[tuple[str, int]]] = {order_id: set() for order_id in ids}
     for line in lines:
         courses = () if line.requires_code else runs[line.pk]
-        sold[line.order_id].update((("product", line.product_id), *(("course", course) for course in courses)))
+        product = "seats" if line.is_group else "product"
+        sold[line.order_id].update(((product, line.product_id), *(("course", course) for course in courses)))
     return [attempt for attempt in attempts if sold[attempt.order_id] & sold[order.pk]]
 
 
@@ -272,12 +289,12 @@ def _sort_open_orders(
     the code's use passes to the new order in this transaction. Raises PaymentUnderWay where the money for one of the
     products is on its way, or waits with staff for a decision. ``others`` are locked.
     """
-    products = {line.product.pk for line in priced.lines}
+    keys = {line.key for line in priced.lines}
     codes = {line.code.pk for line in priced.lines if line.code is not None}
     placed, superseded = None, []
     for order in others:
         is_from_here = order.basket_id == basket.pk
-        has_same_product = order.lines.filter(product_id__in=products).exists()
+        has_same_product = any(line.key in keys for line in order.lines.only("order", "product", "seats"))
         if order.state == OrderState.REVIEW:
             if has_same_product and has_money(order):
                 raise PaymentUnderWay(number=order.number)
@@ -316,7 +333,9 @@ def _has_lapsed(order: Order, now: datetime) -> bool:
     return order.hold_until is not None and order.hold_until < now
 
 
-def _write_order(priced: PricedBasket, *, basket: Basket, user_id: int, now: datetime) -> Order:
+def _write_order(
+    priced: PricedBasket, *, basket: Basket, user_id: int, details: BusinessDetails | None, now: datetime
+) -> Order:
     until = now + timedelta(seconds=settings.ORDER_HOLD_SECONDS)
     order = Order.objects.create(
         number=new_order_number(on=clock.date_of(now)),
@@ -330,6 +349,7 @@ def _write_order(priced: PricedBasket, *, basket: Basket, user_id: int, now: dat
         fingerprint=priced.fingerprint,
         placed_at=now,
         hold_until=until,
+        **(details or BusinessDetails()).columns(),
     )
     purchase = _make_purchase(priced, user_id=user_id, now=now)
     verdicts = [verdict for rule in checkout_rules() for verdict in rule.hold(purchase, order)]
@@ -345,7 +365,9 @@ def _write_order(priced: PricedBasket, *, basket: Basket, user_id: int, now: dat
 
 
 def _make_purchase(priced: PricedBasket, *, user_id: int, now: datetime) -> Purchase:
-    lines = tuple(PurchaseLine(line.product, line.code, program=line.program) for line in priced.lines)
+    lines = tuple(
+        PurchaseLine(line.product, line.code, program=line.program, seats=line.seats) for line in priced.lines
+    )
     return Purchase(lines=lines, user_id=user_id, now=now)
 
 
@@ -357,7 +379,7 @@ def _make_line(
     The code is checked here too, in case b2b's rule is missing from CHECKOUT_RULES.
     """
     product = line.product
-    mine = [verdict for verdict in verdicts if verdict.product_id == product.pk]
+    mine = [verdict for verdict in verdicts if verdict.key == line.key]
     if product.requires_code and not any(verdict.vouches for verdict in mine):
         raise NotForSale(title=line.title)
     entitlement = next((verdict.entitlement for verdict in mine if verdict.entitlement), "")
@@ -371,6 +393,7 @@ def _make_line(
         item_id=line.item_id,
         sku=product.sku,
         mode=product.mode,
+        seats=line.seats,
         list_price=line.listed.amount,
         discount_amount=(line.discount + line.deduction).amount,
         deducted=line.deduction.amount,

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Coalesce
 
 from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState
 from ecommerce.gateways.base import PaymentFailed
@@ -39,10 +40,15 @@ def give_up_payment(*, attempt_id: int, now: datetime) -> Order:
 def give_up_removed(*, user_id: int, now: datetime) -> int:
     """Give up the buyer's open orders for products or codes that have left the cart; return how many were canceled.
 
+    An order for another number of seats than the cart has now is one of them.
+
     One query where there is none. Limits are those of ``give_up_payment``.
     """
-    in_cart = BasketItem.objects.filter(
-        basket__user_id=user_id, product_id=OuterRef("product_id"), kept_at__isnull=True
+    in_cart = BasketItem.objects.annotate(number=Coalesce("seats", 0)).filter(
+        basket__user_id=user_id,
+        product_id=OuterRef("product_id"),
+        number=Coalesce(OuterRef("seats"), 0),
+        kept_at__isnull=True,
     )
     on_cart = BasketCode.objects.filter(basket__user_id=user_id, code_id=OuterRef("code_id"))
     lines = OrderLine.objects.filter(order_id=OuterRef("pk"))

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
 
 from courses.errors import AlreadyInRun
 from courses.selectors.programs import starts_of_programs
@@ -220,7 +221,9 @@ def _refuse_missing_uses(order: Order) -> None:
 
 
 def _clear_basket(order: Order) -> None:
-    """Remove what was bought from the basket it came from. What was added since stays."""
+    """Remove what was bought from the basket it came from. What was added since stays, and a number changed since."""
     mine = {"basket_id": order.basket_id, "basket__user_id": order.purchaser_id}
-    BasketItem.objects.filter(product__order_lines__order=order, **mine).delete()
+    bought = order.lines.annotate(number=Coalesce("seats", 0))
+    bought = bought.filter(product=OuterRef("product"), number=OuterRef("number"))
+    BasketItem.objects.annotate(number=Coalesce("seats", 0)).filter(Exists(bought), **mine).delete()
     BasketCode.objects.filter(code__order_lines__order=order, **mine).delete()

@@ -21,6 +21,7 @@ from ecommerce.events import PaymentDeclined
 from ecommerce.gateways.base import PaymentFailed, PaymentGateway, PaymentNotice, PaymentOutcome
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, PaymentAttempt
+from ecommerce.selectors.business import business_details
 from ecommerce.services.orders.attempts import give_up_attempts, is_being_paid
 from ecommerce.services.orders.fulfillment import close_order, fulfill_or_review, send_to_review
 from ecommerce.services.payment.sessions import make_session, refuse_in_transaction
@@ -342,7 +343,7 @@ def _record_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
         attempt.paid_amount, attempt.paid_currency = notice.paid.amount, notice.paid.currency
     attempt.note = "" if notice.paid == attempt.money else _("paid %(paid)s") % {"paid": notice.paid}
     attempt.save()
-    if not order.billing_country and not order.billing_name:
+    if not order.billing_name:
         _record_billing(order, notice)
     give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note=_("the order was paid by another attempt"))
 
@@ -351,10 +352,12 @@ def _record_billing(order: Order, notice: PaymentNotice) -> None:
     address = notice.billed_to
     if address is None:
         return
-    order.billing_name, order.billing_street = address.name[:255], address.street[:255]
-    order.billing_city, order.billing_region = address.city[:255], address.region[:255]
-    order.billing_postal_code, order.billing_country = address.postal_code[:40], address.country[:2]
-    order.billing_tax_id = address.tax_id[:60]
+    order.billing_name = address.name[:255]
+    if not business_details(order).names_payer:
+        order.billing_street = address.street[:255]
+        order.billing_city, order.billing_region = address.city[:255], address.region[:255]
+        order.billing_postal_code, order.billing_country = address.postal_code[:40], address.country[:2]
+        order.billing_tax_id = address.tax_id[:60]
     if notice.tax is not None and notice.tax.currency == order.currency:
         order.tax_total = notice.tax.amount
     names = ("name", "street", "city", "region", "postal_code", "country", "tax_id")

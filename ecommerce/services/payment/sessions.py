@@ -129,7 +129,7 @@ def _make_request(attempt: PaymentAttempt) -> PaymentRequest:
         reference=attempt.reference,
         order_number=order.number,
         total=attempt.money,
-        lines=tuple(PaymentLine(title=line.title, due=line.money) for line in order.lines.all()),
+        lines=tuple(PaymentLine(title=line.title, due=line.money, seats=line.seats or 1) for line in order.lines.all()),
         buyer_email=order.purchaser.email,
         return_url=urljoin(base, COMPLETED.format(reference=attempt.reference)),
         cancel_url=urljoin(base, CANCELED.format(reference=attempt.reference)),
