@@ -35,6 +35,8 @@ from ecommerce.ownership import (
 )
 from ecommerce.selectors.payments import payment_standing
 from ecommerce.selectors.receipts import ReceiptData, receipt_data, receipt_for
+from ecommerce.selectors.registration_file import list_sold_courses, registration_file
+from ecommerce.selectors.seat_sales import sales_of_order
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.orders.alerts import raise_alert
 from ecommerce.services.orders.closing import close_carts_and_orders, rename_codes
@@ -206,7 +208,18 @@ def _email_receipt(order_id: int) -> None:
     order = _find_order(order_id)
     receipt = receipt_data(receipt_for(user_id=order.purchaser_id, number=order.number), now=clock.now())
     files = _draw_receipt(order, receipt)
-    _email_buyer("receipt", order, receipt=receipt, has_file=bool(files), files=files, replies_to_support=True)
+    courses = list_sold_courses(sales_of_order(order)) if order.is_completed else []
+    code_files = [registration_file(courses, name=f"{order.number}-codes")] if courses else []
+    _email_buyer(
+        "receipt",
+        order,
+        receipt=receipt,
+        has_file=bool(files),
+        courses=courses,
+        code_count=sum(len(course.codes) for course in courses),
+        files=[*files, *code_files],
+        replies_to_support=True,
+    )
 
 
 def _draw_receipt(order: Order, receipt: ReceiptData) -> list[MailFile]:

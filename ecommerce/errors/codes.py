@@ -189,16 +189,6 @@ class CodeNotBetter(CodeRefused):
     advice = _("Save it for another course.")
 
 
-class RegistrationCodeInCart(CodeRefused):
-    """A registration code was entered in the cart. It gives its course and lowers no price."""
-
-    code = "registration_code_in_cart"
-    heading = _("This is a registration code. It gives you its course without the cart")
-    is_failure = False
-    manager_helps = False
-    text: str
-
-
 class CodeBelongsInCart(CodeRefused):
     """A discount code was entered where enrollment codes are redeemed."""
 

@@ -34,11 +34,16 @@ class BusinessDetails:
 
     def columns(self) -> dict[str, str]:
         """Return the columns of an order that hold them, with their values."""
-        return {_COLUMNS.get(name, name): value for name, value in asdict(self).items()}
+        return {column_of(name): value for name, value in asdict(self).items()}
 
 
 # Address and tax number have been columns of orders since gateways report them.
 _COLUMNS = {name: f"billing_{name}" for name in ("street", "city", "region", "postal_code", "country", "tax_id")}
+
+
+def column_of(name: str) -> str:
+    """Return the column of an order that holds this detail."""
+    return _COLUMNS.get(name, name)
 
 
 def business_details(order: Order) -> BusinessDetails:

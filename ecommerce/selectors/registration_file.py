@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from courses.selectors.run_dates import format_run_dates
 from ecommerce.codes import redeem_url
 from ecommerce.models import DiscountCode, SeatSale
+from ecommerce.selectors.seat_sales import title_of_sale
 from mitxonline.kernel import clock
 from mitxonline.kernel.mail import MailFile
 from mitxonline.kernel.spreadsheets import Cell, csv_pieces
@@ -57,7 +58,7 @@ def list_sold_courses(sales: QuerySet[SeatSale]) -> list[SoldCourse]:
     now = clock.now()
     return [
         SoldCourse(
-            title=sale.order_line.title if sale.order_line is not None else sale.course_run.title,
+            title=title_of_sale(sale),
             dates=format_run_dates(sale.course_run, now),
             codes=tuple(texts[sale.discount_id]),
         )

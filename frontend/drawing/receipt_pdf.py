@@ -144,6 +144,8 @@ class ReceiptPDF(DocumentPDF):
                 self.multi_cell(0, ROW, self._prepare(line), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def _about_line(self, line: LineData) -> Iterator[str]:
+        if line.seats is not None:
+            yield line.seats_text
         if line.dates:
             yield line.dates
         yield from line.courses
@@ -167,7 +169,8 @@ class ReceiptPDF(DocumentPDF):
 
     def _billed_to(self) -> str:
         address = self.data.billed_to
-        lines = (address.name, address.text, address.tax_id, self.data.buyer_email)
+        order = _("Purchase order %(number)s") % {"number": address.po_number} if address.po_number else ""
+        lines = (address.name, address.text, address.tax_id, address.contact, order, self.data.buyer_email)
         return "\n".join(line for line in dict.fromkeys(lines) if line)
 
     def _status(self) -> str:

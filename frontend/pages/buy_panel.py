@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
@@ -24,6 +24,7 @@ from frontend.pages.offers import CourseOffer, RunOffer, course_offers, short_pr
 from mitxonline.kernel.dates import format_day
 
 BUY = "cart-add"
+GROUP = "cart-group"
 ENROLL = "enroll"
 START = "dashboard-start"  # enrolls a member of a contract
 ENTER_CODE = "enrollment-code-entry"
@@ -74,6 +75,9 @@ class BuyPanel:
 
     Price, button, refund and start belong to the chosen start: `prices`, `buttons`, `refunds` and `starts` have a text
     for each choice, of which the style sheet shows one, or a single text where all choices agree.
+
+    With `sells_seats` the form also buys for a group. Where it can't, because the course is the visitor's already,
+    `group_url` leads to the page that does.
     """
 
     state: PanelState
@@ -94,6 +98,8 @@ class BuyPanel:
     sentence: str = ""
     calendar_url: str = ""
     offers_code: bool = True
+    sells_seats: bool = False
+    group_url: str = ""
 
     @property
     def free_action_url(self) -> str:
@@ -159,20 +165,38 @@ def buy_panel(
 ) -> BuyPanel:
     """The panel of a course for this visitor. One query, none if `offers` are given; some more if signed in."""
     offer = (offers or course_offers([course.pk], now=now))[course.pk]
-    if user_id is not None:
-        enrollment = current_enrollment(course.pk, user_id=user_id, now=now)
-        if enrollment is not None:
-            return _panel_for_enrolled(course, enrollment, now)
-        awaited = find_order_with_course(course.pk, user_id=user_id)
-        if awaited is not None:
-            return _panel_for_awaited(course, awaited)
-        member = _find_contract(course.pk, user_id=user_id, now=now)
-        if member is not None:
-            return _panel_for_member(course, *member)
+    paid = [run for run in _sort_starts(offer.open_runs, now) if run.product_id is not None]
+    panel = _panel_of_learner(course, user_id=user_id, now=now) if user_id is not None else None
+    if panel is not None:
+        return replace(panel, group_url=group_url(paid[0].product_id)) if paid else panel
     if not offer.is_open:
         return _panel_not_open(course, offer, support_email)
-    paid = [run for run in _sort_starts(offer.open_runs, now) if run.product_id is not None]
     return _panel_on_sale(course, offer, paid) if paid else _panel_for_free(course, offer)
+
+
+def group_url(product_id: int | None) -> str:
+    """The page that sells seats of this product to a group."""
+    return f"{reverse(GROUP)}?product_id={product_id}"
+
+
+def seat_choices(course_id: int, *, chosen: int, now: datetime) -> tuple[StartChoice, ...]:
+    """The starts of a course whose seats are sold; one query."""
+    offer = course_offers([course_id], now=now)[course_id]
+    paid = [run for run in offer.open_runs if run.product_id is not None]
+    listed = _list_choices(paid, offer, name="product_id")
+    return tuple(replace(choice, checked=choice.value == chosen) for choice in listed)
+
+
+def _panel_of_learner(course: Course, *, user_id: int, now: datetime) -> BuyPanel | None:
+    """The panel of someone who has the course, is paying for it, or has it through a contract."""
+    enrollment = current_enrollment(course.pk, user_id=user_id, now=now)
+    if enrollment is not None:
+        return _panel_for_enrolled(course, enrollment, now)
+    awaited = find_order_with_course(course.pk, user_id=user_id)
+    if awaited is not None:
+        return _panel_for_awaited(course, awaited)
+    member = _find_contract(course.pk, user_id=user_id, now=now)
+    return _panel_for_member(course, *member) if member is not None else None
 
 
 def current_enrollment(course_id: int, *, user_id: int, now: datetime) -> Enrollment | None:
@@ -196,6 +220,7 @@ def _panel_on_sale(course: Course, offer: CourseOffer, paid: list[RunOffer]) -> 
         button_text=_("Add to cart"),
         short_button_text=_("Enroll"),
         free_choices=tuple(_list_choices(free, offer, name="run")),
+        sells_seats=True,
     )
 
 

@@ -16,10 +16,11 @@ from django.utils.translation import ngettext
 from courses.selectors.run_dates import format_run_dates
 from ecommerce.errors.checkout import CourseInProgram
 from ecommerce.errors.codes import CodeUnknown
-from ecommerce.models import DiscountCode, ShopSettings
+from ecommerce.models import DiscountCode, LineKey, ShopSettings
 from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_current_basket
 from ecommerce.selectors.baskets import cart_note
 from ecommerce.selectors.discount_text import off_text
+from ecommerce.selectors.receipts import seats_text
 from ecommerce.selectors.refund_window import begin_dates, refund_promise
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.baskets.baskets import drop_needless_codes, remember_total, settle_shown_basket
@@ -27,6 +28,7 @@ from frontend.pages.awaited import AwaitedOrder, awaited_orders
 from frontend.pages.code_form import CodeForm
 from frontend.pages.links import order_url, page_urls
 from frontend.pages.owner import basket_owner
+from frontend.pages.seats_form import GROUP, ME, SEATS_OFFERED, SeatsForm
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_moment
 from mitxonline.kernel.errors import DomainError
@@ -98,6 +100,7 @@ class CartPage:
 
     ``needless_codes`` were taken off it, because the visitor has a seat. ``page_urls`` are the addresses of
     the courses and programs that have a page, by product; ``awaited`` the visitor’s orders that are being paid.
+    ``seats_forms`` holds the form of a line whose number of seats wasn’t understood.
     """
 
     priced: PricedBasket
@@ -105,6 +108,7 @@ class CartPage:
     needless_codes: tuple[DiscountCode, ...] = ()
     page_urls: Mapping[int, str] = field(default_factory=dict)
     awaited: tuple[AwaitedOrder, ...] = ()
+    seats_forms: Mapping[LineKey, SeatsForm] = field(default_factory=dict)
 
     @cached_property
     def shop(self) -> ShopSettings:
@@ -257,6 +261,23 @@ class CartPage:
     def expected_total(self) -> str:
         return str(self.priced.total)
 
+    def seats_form(self, line: PricedLine) -> SeatsForm:
+        """The form that says for whom a line is."""
+        form = self.seats_forms.get(line.key)
+        if form is None:
+            form = SeatsForm(initial={"who": GROUP if line.is_group else ME, "seats": line.seats or SEATS_OFFERED})
+        form.auto_id = f"seats-{line.product.pk}-{GROUP if line.is_group else ME}-%s"
+        return form
+
+    @property
+    def bad_seats_form(self) -> SeatsForm | None:
+        return next(iter(self.seats_forms.values()), None)
+
+    @property
+    def enrolls_and_gives_codes(self) -> bool:
+        """Whether the buyer gets courses of their own and codes for a group."""
+        return bool(self.priced.seat_count) and not self.priced.is_for_groups_only
+
     def code_form(self, form: CodeForm | None) -> CodeForm:
         """The form for a code, with the help that fits what is in the cart."""
         form = form or CodeForm()
@@ -273,7 +294,7 @@ class CartPage:
         )
 
 
-def cart_page(request: HttpRequest) -> CartPage:
+def cart_page(request: HttpRequest, *, seats_forms: Mapping[LineKey, SeatsForm] | None = None) -> CartPage:
     """The visitor's current cart, as they are being shown it."""
     owner, user_id, now = basket_owner(request), request.user.pk, clock.now()
     priced = price_current_basket(owner, user_id=user_id, now=now)
@@ -288,15 +309,17 @@ def cart_page(request: HttpRequest) -> CartPage:
         needless_codes=tuple(needless),
         page_urls=page_urls(line.product for line in lines),
         awaited=awaited_orders(user_id) if has_awaited and user_id is not None else (),
+        seats_forms=seats_forms or {},
     )
 
 
 def line_name(line: PricedLine, page: CartPage) -> str:
-    """The title, with its start where the cart has another start of the same course."""
+    """The title, with its start where the cart has another start of the same course, and with a group’s seats."""
     run = line.product.course_run
-    is_alone = sum(each.title == line.title for each in (*page.lines, *page.aside)) < 2
-    dates = format_run_dates(run, page.now) if run is not None and not is_alone else ""
-    return f"{line.title} · {dates}" if dates else line.title
+    same = {each.product.pk for each in (*page.lines, *page.aside) if each.title == line.title}
+    dates = format_run_dates(run, page.now) if run is not None and len(same) > 1 else ""
+    seats = ngettext("%(count)d seat", "%(count)d seats", line.seats) % {"count": line.seats} if line.seats else ""
+    return " · ".join(part for part in (line.title, dates, seats) if part)
 
 
 def line_refund(line: PricedLine, page: CartPage) -> str:
@@ -317,3 +340,8 @@ def discount_sentence(line: PricedLine) -> str:
     if line.code is not None:
         return (_("%(off)s, until %(until)s") if offer.until else "%(off)s") % values
     return (_("%(name)s: %(off)s, until %(until)s") if offer.until else _("%(name)s: %(off)s")) % values
+
+
+def line_seats(line: PricedLine) -> str:
+    """“40 seats × $249.00”; nothing for a course that isn’t for a group."""
+    return seats_text(line.seats, line.product.money)

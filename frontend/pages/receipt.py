@@ -5,27 +5,50 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.core.paginator import Page, Paginator
+
 from ecommerce.enums import OPEN_DISPUTE_STATES, OrderState, PaymentStanding, ReviewCause
-from ecommerce.models import Order, OrderLine, RefundRequest, ShopSettings
+from ecommerce.models import DiscountCode, Order, OrderLine, RefundRequest, ShopSettings
 from ecommerce.selectors.payments import payment_standing
 from ecommerce.selectors.receipts import BilledTo, Receipt, billed_to, find_payer, receipt_for
 from ecommerce.selectors.refund_window import RefundWindow, refund_window
+from ecommerce.selectors.seat_sales import CodeRow, codes_of_sales, describe_codes, sales_of_order
 from ecommerce.selectors.shop import shop_settings
+from mitxonline.kernel.paging import find_page
+
+CODES_ON_A_PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptPage:
-    """An order of the buyer, the standing of its payment, and whether they can request a refund."""
+    """An order of the buyer, the standing of its payment, and whether they can request a refund.
+
+    ``codes`` is a page of its registration codes; None where nothing was bought for a group.
+    """
 
     receipt: Receipt
     standing: PaymentStanding
     shop: ShopSettings
     window: RefundWindow
     now: datetime
+    codes: Page[DiscountCode] | None = None
 
     @property
     def order(self) -> Order:
         return self.receipt.order
+
+    @property
+    def code_rows(self) -> list[CodeRow]:
+        return describe_codes(self.codes) if self.codes is not None else []
+
+    @property
+    def gives_codes_only(self) -> bool:
+        """Whether everything was bought for groups, so that its buyer has no course of their own."""
+        return all(line.is_group for line in self.receipt.lines)
+
+    @property
+    def seat_count(self) -> int:
+        return sum(line.seats or 0 for line in self.receipt.lines)
 
     @property
     def is_processing(self) -> bool:
@@ -89,16 +112,22 @@ class ReceiptPage:
         return self.window.until if self.window.refusal is None else None
 
 
-def receipt_page(*, user_id: int, number: str, now: datetime) -> ReceiptPage:
-    """The receipt with this number. Raises OrderUnknown, also for someone else’s."""
+def receipt_page(*, user_id: int, number: str, now: datetime, codes_page: str | None = None) -> ReceiptPage:
+    """The receipt with this number. Raises OrderUnknown, also for someone else’s.
+
+    ``codes_page`` is the page of its codes that is asked for.
+    """
     receipt = receipt_for(user_id=user_id, number=number)
     shop = shop_settings()
+    has_codes = receipt.order.is_completed and any(line.is_group for line in receipt.lines)
+    codes = codes_of_sales(sales_of_order(receipt.order)) if has_codes else None
     return ReceiptPage(
         receipt=receipt,
         standing=payment_standing(receipt.order),
         shop=shop,
         window=refund_window(receipt.order, now=now, shop=shop),
         now=now,
+        codes=find_page(Paginator(codes, CODES_ON_A_PAGE), codes_page) if codes is not None else None,
     )
 
 

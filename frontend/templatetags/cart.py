@@ -8,6 +8,7 @@ from django import template
 
 from ecommerce.selectors.basket_prices import PricedLine
 from frontend.pages import cart
+from frontend.pages.seats_form import SeatsForm
 
 register = template.Library()
 
@@ -28,6 +29,18 @@ def line_refund(line: PricedLine, page: cart.CartPage) -> str:
 def line_name(line: PricedLine, page: cart.CartPage) -> str:
     """`{% line_name line page as name %}`: what tells a line from the others of the cart."""
     return cart.line_name(line, page)
+
+
+@register.filter
+def seats_sum(line: PricedLine) -> str:
+    """`{{ line|seats_sum }}`: the seats of a group and the price of one."""
+    return cart.line_seats(line)
+
+
+@register.simple_tag
+def seats_form(line: PricedLine, page: cart.CartPage) -> SeatsForm:
+    """`{% seats_form line page as who %}`: the form that says for whom a line is."""
+    return page.seats_form(line)
 
 
 @register.filter

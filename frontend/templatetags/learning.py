@@ -14,7 +14,7 @@ from courses.models import Course, CourseRun, Department
 from courses.selectors.run_dates import effort_text, format_run_access, format_run_dates
 from ecommerce.models import Order, OrderLine, Product
 from ecommerce.selectors.discount_text import gateway_name
-from ecommerce.selectors.receipts import GivenCourse, describe_courses
+from ecommerce.selectors.receipts import GivenCourse, describe_courses, seats_text
 from frontend.pages.dashboard import list_contract_courses
 from frontend.pages.links import course_urls
 from frontend.pages.receipt import ReceiptPage
@@ -79,6 +79,12 @@ def department_name(product: Product) -> str:
 @register.filter
 def order_title(order: Order) -> str:
     return list_titles(line.title for line in order.lines.all())
+
+
+@register.filter
+def line_seats(line: OrderLine) -> str:
+    """`{{ line|line_seats }}`: the seats of a group and the price of one."""
+    return seats_text(line.seats, line.unit_price)
 
 
 @register.filter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from django.conf import settings
@@ -12,17 +12,19 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, retarget
 
 from b2b.services.seats.redemption import apply_assigned_codes
 from ecommerce.errors.checkout import ProductUnknown, StartUnknown
 from ecommerce.errors.codes import CodeRefused
 from ecommerce.errors.registration import CodeRedeemedElsewhere
+from ecommerce.models import LineKey
 from ecommerce.selectors.baskets import find_baskets
 from ecommerce.services.baskets.baskets import (
     add_products,
     apply_code,
+    change_seats,
     choose_starts,
     keep_for_later,
     leave_link_basket,
@@ -34,8 +36,10 @@ from ecommerce.services.checkout.giving_up import give_up_removed
 from frontend.pages.cart import cart_page, describe_code_refusal, recount_summary
 from frontend.pages.checkout_intent import drop_intent
 from frontend.pages.code_form import CodeForm
+from frontend.pages.group import group_page
 from frontend.pages.limits import limit_code_failures
 from frontend.pages.owner import basket_owner
+from frontend.pages.seats_form import SeatsForm
 from frontend.site.parsing import account_id, parse_linked_id, parse_name, parse_row_id
 from frontend.views.answers import SIGNED_OUT, UNPROCESSABLE, has_lost_session, refused_status, with_retry_after
 from frontend.views.decorators import personal
@@ -47,6 +51,8 @@ from mitxonline.kernel.text import strip_punctuation
 
 PAGE = "frontend/cart/page.html"
 FRAGMENT = "frontend/cart/fragment.html"
+GROUP_PAGE = "frontend/cart/group.html"
+GROUP_SUM = "frontend/cart/group_sum.html"
 HEADER = "components/cart_link.html"
 COUNT_COOKIE = "cart"
 
@@ -72,6 +78,9 @@ def add(request: HttpRequest) -> HttpResponse:
         raise ProductUnknown
     if request.method == "GET" and is_speculative(request):
         return HttpResponse(status=204)  # no one has followed the link yet
+    seats_form = SeatsForm(params)
+    if not seats_form.is_valid():
+        return _render_group(request, params, next(iter(product_ids), None), status=UNPROCESSABLE)
     start_ids = _parse_starts(params)
     owner, now = basket_owner(request, create=True), clock.now()
     basket = add_products(
@@ -79,6 +88,7 @@ def add(request: HttpRequest) -> HttpResponse:
         product_ids=[each for each in product_ids if each is not None],
         skus=skus,
         start_ids=start_ids,
+        seats=seats_form.cleaned_data["seats"],
         now=now,
     )
     if basket.is_link and request.user.is_authenticated:
@@ -87,6 +97,35 @@ def add(request: HttpRequest) -> HttpResponse:
         # The page shows the contract's cart next.
         message = _("We added it to your own cart. You’ll get back to it after you finish your organization’s.")
         messages.info(request, message)
+    return redirect("cart")
+
+
+@personal
+@require_safe
+def group(request: HttpRequest) -> HttpResponse:
+    """Seats of a course for a group, and what they cost. htmx asks for the sum alone."""
+    return _render_group(request, request.GET, parse_linked_id(request.GET.get("product_id")))
+
+
+@personal
+@require_POST
+def seats(request: HttpRequest) -> HttpResponse:
+    """Change for whom a product in the cart is, and for how many. A number that isn’t one changes nothing."""
+    product_id, was_group = parse_row_id(request.POST.get("product_id")), "group" in request.POST
+    if product_id is None:
+        return redirect("cart")
+    form = SeatsForm(request.POST)
+    if not form.is_valid():
+        forms = {(product_id, was_group): form}
+        return _render_cart(request, seats_forms=forms, status=UNPROCESSABLE)
+    change_seats(
+        owner=basket_owner(request),
+        product_id=product_id,
+        was_group=was_group,
+        seats=form.cleaned_data["seats"],
+        now=clock.now(),
+    )
+    _give_up_removed(request)
     return redirect("cart")
 
 
@@ -182,8 +221,24 @@ def _parse_starts(params: QueryDict) -> list[int]:
     return [each for each in start_ids if each is not None]
 
 
-def _render_cart(request: HttpRequest, form: CodeForm | None = None, *, status: int = 200) -> HttpResponse:
-    page = cart_page(request)
+def _render_group(
+    request: HttpRequest, params: QueryDict, product_id: int | None, *, status: int = 200
+) -> HttpResponse:
+    page = group_page(params, user_id=request.user.pk, now=clock.now(), product_id=product_id)
+    template = GROUP_SUM if wants_fragment(request) and request.method == "GET" else GROUP_PAGE
+    response = render(request, template, {"page": page, "form": page.form}, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _render_cart(
+    request: HttpRequest,
+    form: CodeForm | None = None,
+    *,
+    seats_forms: Mapping[LineKey, SeatsForm] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    page = cart_page(request, seats_forms=seats_forms)
     template = FRAGMENT if wants_fragment(request) else PAGE
     response = render(request, template, {"page": page, "form": page.code_form(form)}, status=status)
     if template == FRAGMENT:
@@ -219,8 +274,9 @@ def _with_count(response: HttpResponse, count: int) -> HttpResponse:
 def _change_products(request: HttpRequest, change: Callable[..., object], *, is_out: bool = False) -> HttpResponse:
     """Change products of the cart. With `is_out` they are no longer bought, so open orders give them up."""
     product_ids = {parse_row_id(text) for text in request.POST.getlist("product_id")} - {None}
+    is_group = "group" in request.POST
     for product_id in product_ids:
-        change(owner=basket_owner(request), product_id=product_id, now=clock.now())
+        change(owner=basket_owner(request), product_id=product_id, is_group=is_group, now=clock.now())
     if product_ids and is_out:
         _give_up_removed(request)
     return redirect("cart")

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from ecommerce.errors.checkout import BasketEmpty
+from ecommerce.errors.checkout import BasketChanged, BasketEmpty, TotalChanged
 from ecommerce.selectors.basket_prices import price_current_basket
+from ecommerce.selectors.business import BusinessDetails
 from ecommerce.services.checkout.checkout import begin_checkout
+from frontend.pages.checkout_details import DetailsPage, details_page
 from frontend.pages.checkout_intent import keep_intent, take_intent
 from frontend.pages.limits import count_checkout, refuse_many_checkouts
 from frontend.pages.owner import basket_owner
 from frontend.pages.receipt import order_from_basket
 from frontend.site.parsing import account_id, parse_money, parse_name, parse_row_id
-from frontend.views.decorators import personal
+from frontend.views.answers import UNPROCESSABLE
+from frontend.views.decorators import personal, signed_in
 from frontend.views.links import receipt_url
 from mitxonline.kernel import clock
+from mitxonline.kernel.forms import refusals_on
 from mitxonline.kernel.http import is_speculative
 
 
@@ -38,6 +42,31 @@ def checkout(request: HttpRequest) -> HttpResponse:
     return _place_order(request, expected_total=request.POST.get("expected_total"), seen=request.POST.get("seen"))
 
 
+@signed_in()
+@require_http_methods(["GET", "HEAD", "POST"])
+def details(request: HttpRequest) -> HttpResponse:
+    """Ask who buys for a group, then place the order that this page showed. A cart without seats has no such step."""
+    page = details_page(request, request.POST if request.method == "POST" else None)
+    if request.method != "POST":
+        is_ready = page.priced.seat_count and page.priced.can_check_out and not page.priced.has_news
+        return _details_response(request, page) if is_ready else redirect("cart")
+    if not page.form.is_valid():
+        return _details_response(request, page, status=UNPROCESSABLE)
+    with refusals_on(page.form, only=(BasketChanged, TotalChanged)) as caught:
+        return _place_order(
+            request,
+            expected_total=request.POST.get("expected_total"),
+            seen=request.POST.get("seen"),
+            business=page.form.details,
+        )
+    refusal = caught.refusal
+    return _details_response(request, page, status=refusal.status if refusal is not None else UNPROCESSABLE)
+
+
+def _details_response(request: HttpRequest, page: DetailsPage, *, status: int = 200) -> HttpResponse:
+    return render(request, "frontend/cart/details.html", {"page": page, "form": page.form}, status=status)
+
+
 def _go_on(request: HttpRequest) -> HttpResponse:
     """Place the order that the visitor wanted before they signed in, if the cart is still what they saw.
 
@@ -55,7 +84,9 @@ def _go_on(request: HttpRequest) -> HttpResponse:
     return _place_order(request, expected_total=intent.expected_total, seen=intent.seen)
 
 
-def _place_order(request: HttpRequest, *, expected_total: str | None, seen: str | None) -> HttpResponse:
+def _place_order(
+    request: HttpRequest, *, expected_total: str | None, seen: str | None, business: BusinessDetails | None = None
+) -> HttpResponse:
     user_id = account_id(request)
     refuse_many_checkouts(request)
     try:
@@ -66,6 +97,7 @@ def _place_order(request: HttpRequest, *, expected_total: str | None, seen: str 
             seen_fingerprint=parse_name(seen),
             now=clock.now(),
             host=request.get_host(),
+            details=business,
         )
     except BasketEmpty:
         order = order_from_basket(user_id=user_id, basket_id=parse_row_id(request.POST.get("basket")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -13,6 +14,8 @@ from ecommerce.enums import RefundWhy
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.errors.refunds import RefundNotAskable
 from ecommerce.selectors.receipts import orders_of, receipt_data
+from ecommerce.selectors.registration_file import list_sold_courses, registration_rows
+from ecommerce.selectors.seat_sales import sales_of_order
 from ecommerce.services.refunds.requests import request_refund
 from frontend.drawing.receipt_pdf import brand_receipt_pdf
 from frontend.pages.receipt import ReceiptPage, receipt_page
@@ -25,6 +28,7 @@ from frontend.views.links import receipt_url
 from mitxonline.kernel import clock
 from mitxonline.kernel.forms import refusals_on
 from mitxonline.kernel.paging import PAGE, find_page
+from mitxonline.kernel.spreadsheets import spreadsheet_response
 
 ORDERS_ON_A_PAGE = 20
 # The id of the element that polls a receipt until its payment is confirmed.
@@ -35,7 +39,7 @@ LOOKS_AGAIN = "looks-again"
 @require_safe
 def receipt(request: HttpRequest) -> HttpResponse:
     """An order of this buyer. Someone else’s number gets the same answer as a wrong or missing one."""
-    page = _page(request, request.GET.get("order_number"))
+    page = _page(request, request.GET.get("order_number"), codes_page=request.GET.get(PAGE))
     if request.headers.get("HX-Trigger") == LOOKS_AGAIN:
         is_same = page.is_confirming or page.is_received
         return HttpResponse(status=204) if is_same else HttpResponse(headers={"HX-Refresh": "true"})
@@ -55,6 +59,19 @@ def pdf(request: HttpRequest) -> HttpResponse:
     response.headers["Content-Disposition"] = f'attachment; filename="{page.order.number}.pdf"'
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+@signed_in()
+@require_safe
+def codes(request: HttpRequest) -> HttpResponseBase:
+    """The registration codes of an order as a file. An order without any has none: the answer to a wrong number."""
+    order = _page(request, request.GET.get("order_number")).order
+    courses = list_sold_courses(sales_of_order(order)) if order.is_completed else []
+    if not courses:
+        raise OrderUnknown
+    return spreadsheet_response(
+        registration_rows(courses), name=f"{order.number}-codes", title=_("Registration codes"), style="csv"
+    )
 
 
 @signed_in()
@@ -94,8 +111,8 @@ def refund(request: HttpRequest) -> HttpResponse:
     return redirect(receipt_url(page.order))
 
 
-def _page(request: HttpRequest, number: str | None) -> ReceiptPage:
-    return receipt_page(user_id=account_id(request), number=parse_name(number), now=clock.now())
+def _page(request: HttpRequest, number: str | None, *, codes_page: str | None = None) -> ReceiptPage:
+    return receipt_page(user_id=account_id(request), number=parse_name(number), now=clock.now(), codes_page=codes_page)
 
 
 def _refund_page(

@@ -37,7 +37,6 @@ from ecommerce.errors.codes import (
     CodeRefused,
     CodeUnknown,
     DiscountCodeUnknown,
-    RegistrationCodeInCart,
 )
 from ecommerce.errors.registration import CodeRedeemedElsewhere
 from ecommerce.events import LinkBasketClaimed
@@ -254,8 +253,6 @@ def apply_code(*, owner: BasketOwner, text: str, user_id: int | None, now: datet
             offer_seat(code, sale, user_id=user_id, now=now)
             raise CodeRedeemedElsewhere(text=code.text)
         with guard_refusals(code, user_id=user_id):
-            if hasattr(code.discount, "seat_sale"):
-                raise RegistrationCodeInCart(text=code.text)
             priced = price_basket(basket, user_id=user_id, now=now, with_code=code)
             _refuse_useless_code(priced, code, user_id=user_id, now=now)
     except CodeUnknown:
