@@ -14,7 +14,7 @@ from ecommerce.models import CodeUse, DiscountCode, Order, SeatSale
 
 
 @dataclass(frozen=True, slots=True)
-class CodeRow:
+class RegistrationCodeRow:
     """A registration code, and who used it and when. ``used_by`` is empty where it is free."""
 
     text: str
@@ -61,7 +61,7 @@ def codes_of_sales(sales: QuerySet[SeatSale]) -> QuerySet[DiscountCode]:
     return codes.order_by("discount", "pk").prefetch_related(uses)
 
 
-def describe_codes(codes: Iterable[DiscountCode]) -> list[CodeRow]:
+def describe_codes(codes: Iterable[DiscountCode]) -> list[RegistrationCodeRow]:
     """Describe codes of `codes_of_sales`."""
     return [_describe_code(code) for code in codes]
 
@@ -90,11 +90,11 @@ def title_of_sale(sale: SeatSale) -> str:
     return sale.order_line.title if sale.order_line is not None else sale.course_run.title
 
 
-def _describe_code(code: DiscountCode) -> CodeRow:
+def _describe_code(code: DiscountCode) -> RegistrationCodeRow:
     uses: list[CodeUse] = getattr(code, "counted_uses", [])
     state = code_state(code)
     use = uses[-1] if uses and state in {CodeState.USED, CodeState.WITHDRAWN} else None
-    return CodeRow(
+    return RegistrationCodeRow(
         text=code.text,
         title=title_of_sale(code.discount.seat_sale),
         state=state,

@@ -12,7 +12,7 @@ from ecommerce.models import DiscountCode, Order, OrderLine, RefundRequest, Shop
 from ecommerce.selectors.payments import payment_standing
 from ecommerce.selectors.receipts import BilledTo, Receipt, billed_to, find_payer, receipt_for
 from ecommerce.selectors.refund_window import RefundWindow, refund_window
-from ecommerce.selectors.seat_sales import CodeRow, codes_of_sales, describe_codes, sales_of_order
+from ecommerce.selectors.seat_sales import RegistrationCodeRow, codes_of_sales, describe_codes, sales_of_order
 from ecommerce.selectors.shop import shop_settings
 from mitxonline.kernel.paging import find_page
 
@@ -38,7 +38,7 @@ class ReceiptPage:
         return self.receipt.order
 
     @property
-    def code_rows(self) -> list[CodeRow]:
+    def code_rows(self) -> list[RegistrationCodeRow]:
         return describe_codes(self.codes) if self.codes is not None else []
 
     @property
