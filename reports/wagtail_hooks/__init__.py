@@ -1,3 +1,4 @@
 """Audits and reports in the Wagtail admin."""
 
-from reports.wagtail_hooks import audits  # noqa: F401 – importing it registers its hooks
+# Wagtail imports this package; importing the modules registers their hooks.
+from reports.wagtail_hooks import audits, reports  # noqa: F401

@@ -1,0 +1,12 @@
+"""The reports there are."""
+
+from __future__ import annotations
+
+from reports.exports.base import Report
+from reports.exports.codes import Codes
+from reports.exports.purchases import Purchases
+from reports.exports.refunds import Refunds
+from reports.exports.sales import Sales
+from reports.exports.summary import Summary
+
+REPORTS: dict[str, Report] = {each.slug: each for each in (Purchases(), Refunds(), Summary(), Sales(), Codes())}
