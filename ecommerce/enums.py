@@ -246,3 +246,48 @@ class DisputeState(models.TextChoices):
 OPEN_DISPUTE_STATES = (DisputeState.WARNING, DisputeState.NEEDS_RESPONSE, DisputeState.UNDER_REVIEW)
 # The bank may take the money or has taken it: a refund would return it twice.
 WITH_BANK_STATES = (*OPEN_DISPUTE_STATES, DisputeState.LOST)
+
+
+class InvoiceState(models.TextChoices):
+    """The stored state of an invoice, which its amounts decide. Being overdue isn't stored: see `InvoiceStanding`."""
+
+    DRAFT = "draft", _("Draft")
+    ISSUED = "issued", _("Issued")
+    PART_PAID = "part_paid", _("Partly paid")
+    PAID = "paid", _("Paid")
+    CREDITED = "credited", _("Credited")
+    VOID = "void", _("Void")
+
+
+OPEN_INVOICE_STATES = (InvoiceState.ISSUED, InvoiceState.PART_PAID)
+
+
+class InvoiceStanding(models.TextChoices):
+    """An invoice's state as people see it on a given day: open invoices past their due date are overdue."""
+
+    DRAFT = "draft", _("Draft")
+    ISSUED = "issued", _("Issued")
+    PART_PAID = "part_paid", _("Partly paid")
+    OVERDUE = "overdue", _("Overdue")
+    PAID = "paid", _("Paid")
+    CREDITED = "credited", _("Credited")
+    VOID = "void", _("Void")
+
+
+class InvoiceEntryKind(models.TextChoices):
+    """What changes the balance of an issued invoice. Nothing else does, and no entry is ever changed."""
+
+    PAYMENT = "payment", _("Payment")
+    REVERSAL = "reversal", _("Payment reversed")
+    PAYOUT = "payout", _("Paid back")
+    CREDIT_NOTE = "credit_note", _("Credit note")
+
+
+class InvoiceAge(models.TextChoices):
+    """How long the balance of an invoice has been due."""
+
+    NOT_DUE = "not_due", _("Not yet due")
+    UP_TO_30 = "0-30", _("0–30 days")
+    UP_TO_60 = "31-60", _("31–60 days")
+    UP_TO_90 = "61-90", _("61–90 days")
+    OVER_90 = "over-90", _("More than 90 days")

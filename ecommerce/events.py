@@ -137,3 +137,41 @@ class ReceiptWanted(Event):
     """Staff had a receipt sent again."""
 
     order_id: int
+
+
+@dataclass(frozen=True)
+class InvoiceIssued(Event):
+    """An invoice was issued, with its codes; published in the same transaction."""
+
+    invoice_id: int
+    number: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class InvoiceMailWanted(Event):
+    """Staff asked for an issued invoice to be e-mailed again."""
+
+    invoice_id: int
+
+
+@dataclass(frozen=True)
+class CreditNoteIssued(Event):
+    """A credit note was issued on an invoice."""
+
+    invoice_id: int
+    entry_id: int
+
+
+@dataclass(frozen=True)
+class InvoiceVoided(Event):
+    """An invoice was voided, and its unused codes switched off."""
+
+    invoice_id: int
+
+
+@dataclass(frozen=True)
+class InvoiceReminderDue(Event):
+    """A customer is to be reminded of an invoice."""
+
+    reminder_id: int

@@ -13,7 +13,12 @@ from courses.services.enrollments import enroll
 from ecommerce.enums import AlertKind, EnrollmentAfter, PaymentStanding, RefundOrigin
 from ecommerce.errors.checkout import NotForSale
 from ecommerce.events import (
+    CreditNoteIssued,
     FreeLinesUndone,
+    InvoiceIssued,
+    InvoiceMailWanted,
+    InvoiceReminderDue,
+    InvoiceVoided,
     MoneyReturned,
     NoticeReceived,
     OrderFulfilled,
@@ -38,6 +43,7 @@ from ecommerce.selectors.receipts import ReceiptData, receipt_data, receipt_for
 from ecommerce.selectors.registration_file import list_sold_courses, registration_file
 from ecommerce.selectors.seat_sales import sales_of_order
 from ecommerce.selectors.shop import shop_settings
+from ecommerce.services.invoices import mails as invoice_mails
 from ecommerce.services.orders.alerts import raise_alert
 from ecommerce.services.orders.closing import close_carts_and_orders, rename_codes
 from ecommerce.services.orders.enrollment import enrollment_source
@@ -202,6 +208,27 @@ def tell_finance_of_review(event: OrderInReview) -> None:
     """Alert finance to an order in review, once each time it goes there."""
     order = Order.objects.get(pk=event.order_id)
     raise_alert(order.pk, AlertKind.REVIEW, about=f"since {order.updated_at.isoformat()}", now=order.updated_at)
+
+
+def email_invoice(event: InvoiceIssued) -> None:
+    """E-mail a new invoice with its PDF and codes. If it fails, its delivery tries again."""
+    invoice_mails.email_invoice(invoice_id=event.invoice_id, now=clock.now())
+
+
+def email_invoice_again(event: InvoiceMailWanted) -> None:
+    invoice_mails.email_invoice(invoice_id=event.invoice_id, now=clock.now())
+
+
+def email_credit_note(event: CreditNoteIssued) -> None:
+    invoice_mails.email_credit_note(entry_id=event.entry_id)
+
+
+def email_voided_invoice(event: InvoiceVoided) -> None:
+    invoice_mails.email_voided_invoice(invoice_id=event.invoice_id)
+
+
+def email_invoice_reminder(event: InvoiceReminderDue) -> None:
+    invoice_mails.email_reminder(reminder_id=event.reminder_id, now=clock.now())
 
 
 def _email_receipt(order_id: int) -> None:

@@ -9,6 +9,7 @@ from celery import shared_task
 from ecommerce.selectors.audit import find_discrepancies
 from ecommerce.services.baskets.baskets import drop_forgotten_baskets
 from ecommerce.services.checkout.checkout import release_lapsed_orders
+from ecommerce.services.invoices.reminders import queue_reminders
 from ecommerce.services.orders.alerts import email_alerts
 from ecommerce.services.payment import notices
 from ecommerce.services.payment.payments import finish_interrupted
@@ -62,6 +63,12 @@ def forget_notices() -> None:
 def drop_baskets() -> None:
     """Delete baskets of visitors who can't come back to them."""
     drop_forgotten_baskets(now=clock.now())
+
+
+@shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
+def remind_about_invoices() -> None:
+    """Queue reminders of invoices that are due or overdue."""
+    queue_reminders(now=clock.now())
 
 
 @shared_task(ignore_result=True, soft_time_limit=570, time_limit=600)

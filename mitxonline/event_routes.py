@@ -27,7 +27,12 @@ from courses.events import (
 )
 from ecommerce import receivers as ecommerce
 from ecommerce.events import (
+    CreditNoteIssued,
     FreeLinesUndone,
+    InvoiceIssued,
+    InvoiceMailWanted,
+    InvoiceReminderDue,
+    InvoiceVoided,
     LinesRefunded,
     LinesRestored,
     LinkBasketClaimed,
@@ -98,6 +103,11 @@ ROUTES: dict[type[Event], Route] = {
     SeatsRequested: Route(after_commit=(b2b.tell_staff_of_seat_request,)),
     SeatRequestClosed: Route(after_commit=(b2b.tell_manager_of_answer,)),
     KeycloakJoinRequested: Route(remote=(b2b.join_in_keycloak,)),
+    InvoiceIssued: Route(after_commit=(ecommerce.email_invoice,)),
+    InvoiceMailWanted: Route(after_commit=(ecommerce.email_invoice_again,)),
+    CreditNoteIssued: Route(after_commit=(ecommerce.email_credit_note,)),
+    InvoiceVoided: Route(after_commit=(ecommerce.email_voided_invoice,)),
+    InvoiceReminderDue: Route(after_commit=(ecommerce.email_invoice_reminder,)),
     # What visitors find is what pages show.
     RequirementsChanged: Route(within=(cms.refresh_program,)),
     SearchTextsChanged: Route(after_commit=(cms.refresh_search,)),

@@ -4,6 +4,15 @@ from ecommerce.models.alert import MoneyAlert
 from ecommerce.models.basket import Basket, BasketCode, BasketItem, BasketItemStart
 from ecommerce.models.discount import CodeUse, Discount, DiscountCode, DiscountPerson
 from ecommerce.models.dispute import Dispute
+from ecommerce.models.invoice import (
+    CreditNoteLine,
+    Customer,
+    Invoice,
+    InvoiceEntry,
+    InvoiceLine,
+    InvoiceQuerySet,
+    InvoiceReminder,
+)
 from ecommerce.models.note import OrderNote
 from ecommerce.models.notice import GatewayNotice
 from ecommerce.models.order import Order, OrderLine, OrderLineCourse, OrderQuerySet, OrderTransition
@@ -21,11 +30,18 @@ __all__ = [
     "BasketItem",
     "BasketItemStart",
     "CodeUse",
+    "CreditNoteLine",
+    "Customer",
     "Discount",
     "DiscountCode",
     "DiscountPerson",
     "Dispute",
     "GatewayNotice",
+    "Invoice",
+    "InvoiceEntry",
+    "InvoiceLine",
+    "InvoiceQuerySet",
+    "InvoiceReminder",
     "LineKey",
     "MoneyAlert",
     "Order",

@@ -11,6 +11,7 @@ from courses.enums import EnrollmentMode
 from courses.models import CourseRun
 from ecommerce.enums import CodeChangeKind
 from ecommerce.models.discount import CodeUse, Discount, DiscountCode
+from ecommerce.models.invoice import InvoiceLine
 from ecommerce.models.order import OrderLine
 from ecommerce.models.product import Product
 from ecommerce.models.refund import Refund
@@ -31,11 +32,25 @@ class SeatSale(models.Model):
     mode = models.CharField(_("mode"), max_length=20, choices=EnrollmentMode)
     seats = models.PositiveIntegerField(_("seats"))
     buyer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("buyer"), on_delete=models.PROTECT, related_name="seat_sales"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("buyer"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="seat_sales",
+        help_text=_("Empty if the seats were invoiced to a customer without an account."),
     )
     order_line = models.OneToOneField(
         OrderLine,
         verbose_name=_("order line"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="seat_sale",
+    )
+    invoice_line = models.OneToOneField(
+        InvoiceLine,
+        verbose_name=_("invoice line"),
         null=True,
         blank=True,
         on_delete=models.PROTECT,
@@ -60,6 +75,11 @@ class SeatSale(models.Model):
         ]
         constraints = [
             models.CheckConstraint(condition=Q(seats__gte=1), name="seat_sale_has_seats"),
+            models.CheckConstraint(
+                condition=Q(order_line__isnull=False, invoice_line=None, buyer__isnull=False)
+                | Q(order_line=None, invoice_line__isnull=False),
+                name="seat_sale_of_an_order_or_an_invoice",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,11 +1,11 @@
-"""Settings of a site's shop: programs, refunds, and the seller on receipts."""
+"""Settings of a site's shop: programs, refunds, invoices, and the seller on receipts and invoices."""
 
 from __future__ import annotations
 
 from typing import Self
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
@@ -86,7 +86,43 @@ class ShopSettings(BaseSiteSetting):
         _("seller’s tax number"),
         max_length=60,
         blank=True,
-        help_text=_("As printed on receipts, such as “VAT IE 1234567X”."),
+        help_text=_("As printed on receipts and invoices, such as “VAT IE 1234567X”."),
+    )
+    invoice_tax_rate = models.DecimalField(
+        _("tax rate in percent"),
+        max_digits=6,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        help_text=_("Added to the prices of new invoices. Leave it empty if you charge no tax."),
+    )
+    invoice_tax_name = models.CharField(
+        _("name of the tax"),
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("As printed on invoices, such as “VAT”."),
+    )
+    reverse_charge_note = models.TextField(
+        _("reverse-charge note"),
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Printed instead of tax where the customer owes it. Empty: invoices offer no reverse charge."),
+    )
+    invoice_payment_days = models.PositiveSmallIntegerField(
+        _("days to pay an invoice"), default=30, db_default=30, validators=[MaxValueValidator(365)]
+    )
+    payment_instructions = models.TextField(
+        _("how to pay an invoice"),
+        max_length=1000,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Bank, account number and so on, printed on invoices."),
     )
 
     panels = [
@@ -108,7 +144,17 @@ class ShopSettings(BaseSiteSetting):
                 FieldPanel("seller_tax_id"),
                 FieldPanel("support_email"),
             ],
-            heading=_("On receipts"),
+            heading=_("On receipts and invoices"),
+        ),
+        MultiFieldPanel(
+            [
+                FieldPanel("invoice_payment_days"),
+                FieldPanel("payment_instructions"),
+                FieldPanel("invoice_tax_rate"),
+                FieldPanel("invoice_tax_name"),
+                FieldPanel("reverse_charge_note"),
+            ],
+            heading=_("Invoices"),
         ),
     ]
 

@@ -65,6 +65,7 @@ def find_code(text: str) -> DiscountCode:
             "discount__seat_sale__course_run__course__department",
             "discount__seat_sale__product",
             "discount__seat_sale__order_line__order",
+            "discount__seat_sale__invoice_line__invoice",
             "discount__seat_sale__buyer",
             "moved_to__course__department",
         )

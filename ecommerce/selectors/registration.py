@@ -50,9 +50,10 @@ def find_opened_run(code: DiscountCode, sale: SeatSale) -> CourseRun:
 
 def name_giver(sale: SeatSale) -> str:
     """Name the company that bought the seats, or the person; empty where only an address is known."""
-    line = sale.order_line
-    company = line.order.company if line is not None else ""
-    return company or ("" if sale.buyer.closed_at else sale.buyer.name)
+    if sale.invoice_line is not None:
+        return sale.invoice_line.invoice.company
+    company = sale.order_line.order.company if sale.order_line is not None else ""
+    return company or ("" if sale.buyer is None or sale.buyer.closed_at else sale.buyer.name)
 
 
 def offer_seat(code: DiscountCode, sale: SeatSale, *, user_id: int | None, now: datetime) -> RegistrationOffer:

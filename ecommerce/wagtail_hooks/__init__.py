@@ -5,6 +5,8 @@ from ecommerce.wagtail_hooks import (  # noqa: F401
     courses,
     discounts,
     home,
+    invoice_policies,
+    invoices,
     log_actions,
     menu,
     orders,

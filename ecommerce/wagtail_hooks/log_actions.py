@@ -45,6 +45,18 @@ ACTIONS = (
     ("ecommerce.order.receipt", _("Send receipt again"), _("Sent the receipt again")),
     ("ecommerce.order.check", _("Check with the gateway"), _("Asked the gateway about the order")),
     ("ecommerce.notice.replay", _("Process notice again"), _("Processed a gateway’s notice again")),
+    ("ecommerce.invoice.make", _("Create invoice"), _("Created an invoice")),
+    ("ecommerce.invoice.change", _("Change draft invoice"), _("Changed a draft invoice")),
+    ("ecommerce.invoice.delete", _("Delete draft invoice"), _("Deleted a draft invoice")),
+    ("ecommerce.invoice.issue", _("Issue invoice"), _("Issued an invoice")),
+    ("ecommerce.invoice.send", _("Send invoice again"), _("Sent an invoice again")),
+    ("ecommerce.invoice.payment", _("Record payment"), _("Recorded a payment of an invoice")),
+    ("ecommerce.invoice.reversal", _("Reverse payment"), _("Reversed a payment of an invoice")),
+    ("ecommerce.invoice.payout", _("Record money paid back"), _("Recorded money paid back on an invoice")),
+    ("ecommerce.invoice.credit_note", _("Issue credit note"), _("Issued a credit note")),
+    ("ecommerce.invoice.void", _("Void invoice"), _("Voided an invoice")),
+    ("ecommerce.invoice.pause", _("Pause reminders"), _("Paused the reminders of an invoice")),
+    ("ecommerce.invoice.resume", _("Resume reminders"), _("Resumed the reminders of an invoice")),
     ("ecommerce.product.price", _("Change price"), _("Changed a price")),
 )
 

@@ -23,13 +23,17 @@ from ecommerce.services.registration.codes import (
     switch_off_unredeemed,
 )
 from tests.factories import NOON, make_code, make_product, make_user
+from tests.factories.invoices import line_of, make_draft
 from tests.factories.seats import make_group_order
 
 pytestmark = pytest.mark.django_db
 
 
 def make_sale(seats: int = 3, *, name: str = "Seats of order T-1042") -> SeatSale:
-    return sell_seats(SoldSeats(make_product(), seats, buyer_id=make_user().pk, name=name), now=NOON)
+    line = make_draft(line_of(make_product(), seats=seats)).lines.get()
+    assert line.product is not None
+    sold = SoldSeats(line.product, seats, buyer_id=make_user().pk, name=name, invoice_line=line)
+    return sell_seats(sold, now=NOON)
 
 
 def codes_of(sale: SeatSale) -> list[DiscountCode]:
@@ -72,10 +76,9 @@ def test_creating_codes_again_makes_only_what_is_missing() -> None:
 
 def count_queries(seats: int) -> int:
     product, buyer = make_product(), make_user()
-    with CaptureQueriesContext(
-        connection,
-    ) as captured:
-        sell_seats(SoldSeats(product, seats, buyer_id=buyer.pk, name="Seats"), now=NOON)
+    line = make_draft(line_of(product, seats=seats)).lines.get()
+    with CaptureQueriesContext(connection) as captured:
+        sell_seats(SoldSeats(product, seats, buyer_id=buyer.pk, name="Seats", invoice_line=line), now=NOON)
     return len(captured)
 
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ecommerce.enums import CodeChangeKind, DiscountType, PaymentType, RedemptionType
-from ecommerce.models import Discount, OrderLine, Product, SeatSale
+from ecommerce.models import Discount, InvoiceLine, OrderLine, Product, SeatSale
 from mitxonline.kernel.db import fetch_sql
 from mitxonline.kernel.trace import trace_id
 
@@ -50,13 +50,17 @@ RETURNING code_id
 
 @dataclass(frozen=True, slots=True)
 class SoldSeats:
-    """Seats of one run that were just sold, by an order line or otherwise. ``name`` is the discount's, for staff."""
+    """Seats of one run that were just sold, by an order line or an invoice line. ``name`` is the discount's, for staff.
+
+    Only a customer who is invoiced may have no account (``buyer_id`` None).
+    """
 
     product: Product
     seats: int
-    buyer_id: int
+    buyer_id: int | None
     name: str
     order_line: OrderLine | None = None
+    invoice_line: InvoiceLine | None = None
 
 
 def sell_seats(sold: SoldSeats, *, now: datetime) -> SeatSale:
@@ -72,6 +76,7 @@ def sell_seats(sold: SoldSeats, *, now: datetime) -> SeatSale:
             seats=sold.seats,
             buyer_id=sold.buyer_id,
             order_line=sold.order_line,
+            invoice_line=sold.invoice_line,
             discount=make_seat_discount(sold.product, name=sold.name),
             sold_at=now,
         )

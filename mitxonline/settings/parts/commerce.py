@@ -1,5 +1,7 @@
 """What the shop sells, under which rules, and how long it holds, keeps and refunds it."""
 
+import re
+
 from babel.core import Locale
 from django.core.exceptions import ImproperlyConfigured
 
@@ -42,3 +44,42 @@ REFUND_WINDOW_DAYS = 14
 # Limits for the staff of a single course: the largest discount in percent, and how many codes they create at once.
 COURSE_STAFF_MOST_PERCENT_OFF = positive("COURSE_STAFF_MOST_PERCENT_OFF", 50)
 COURSE_STAFF_MOST_CODES = positive("COURSE_STAFF_MOST_CODES", 200)
+
+
+def number_series(invoices: str, credit_notes: str) -> tuple[list[str], str]:
+    """Read the series of invoice numbers, and that of credit notes, which must be another one."""
+    series = [each.strip() for each in invoices.split(",") if each.strip()]
+    names = [*series, credit_notes]
+    if not series or len(set(names)) < len(names) or not all(re.fullmatch("[A-Z0-9]{1,12}", name) for name in names):
+        raise ImproperlyConfigured(
+            "INVOICE_SERIES lists series such as INV,EDU and CREDIT_NOTE_SERIES is one more, such as CN: "
+            "up to 12 capital letters and digits each, all different."
+        )
+    return series, credit_notes
+
+
+def reminder_days(text: str) -> list[int]:
+    """Read days relative to the due date: -3 is three days before it."""
+    try:
+        days = sorted({int(each) for each in text.split(",") if each.strip()})
+    except ValueError:
+        days = [-1000]
+    if any(abs(day) > MOST_REMINDER_DAYS for day in days):
+        raise ImproperlyConfigured(
+            "INVOICE_REMINDER_DAYS lists days from -365 to 365 around the due date, such as -3,7,21. "
+            "Leave it empty for no reminders."
+        )
+    return days
+
+
+MOST_REMINDER_DAYS = 365
+
+# The function that draws an invoice or a credit note as a PDF.
+INVOICE_FILE = "frontend.drawing.invoice_pdf.draw_invoice"
+
+# Invoices are numbered without gaps in each series and year; forms offer the first series. Credit notes have their own.
+INVOICE_SERIES, CREDIT_NOTE_SERIES = number_series(
+    env.str("INVOICE_SERIES", "INV"), env.str("CREDIT_NOTE_SERIES", "CN").strip()
+)
+# When customers are reminded of an invoice, in days after its due date; below zero: before it.
+INVOICE_REMINDER_DAYS = reminder_days(env.str("INVOICE_REMINDER_DAYS", "-3,7,21"))

@@ -157,4 +157,10 @@ PAYMENT_BEAT_SCHEDULE = {
         "schedule": 24 * 3600.0,
         "options": {"expires": 3600},
     },
+    # Several times a day, because a run may be missed; each reminder goes out once.
+    "remind-about-invoices": {
+        "task": "ecommerce.tasks.remind_about_invoices",
+        "schedule": 4 * 3600.0,
+        "options": {"expires": 3600},
+    },
 }

@@ -1,0 +1,103 @@
+"""The addresses of invoices, and the customers they go to."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.urls import URLPattern, path
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+from wagtail import hooks
+from wagtail.admin.menu import MenuItem
+from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel, ObjectList
+from wagtail.admin.ui.tables import Column, UpdatedAtColumn
+from wagtail.admin.viewsets.base import ViewSet
+from wagtail.snippets.models import register_snippet
+
+from ecommerce.forms.invoices import CustomerForm
+from ecommerce.models import Customer
+from ecommerce.roles import Action, may_somewhere
+from ecommerce.wagtail_hooks import invoice_views as views
+from ecommerce.wagtail_hooks.invoice_lists import INVOICES, InvoiceIndex
+from ecommerce.wagtail_hooks.menu import SHOP_MENU
+from mitxonline.kernel.choosers import SearchedChooser
+from mitxonline.staff.snippets import StaffSnippetViewSet
+
+
+class CustomerViewSet(StaffSnippetViewSet):
+    model = Customer
+    icon = "group"
+    menu_label = _("Customers")
+    menu_hook = SHOP_MENU
+    menu_name = "customers"
+    menu_order = 130
+    list_display = ["company", Column("contact_name", label=_("Contact")), "city", "tax_id", UpdatedAtColumn()]
+    search_fields = ["company", "contact_name", "recipients", "city", "tax_id"]
+    ordering = ["company"]
+    copy_view_enabled = False
+    chooser_viewset_class = SearchedChooser
+    edit_handler = ObjectList(
+        [
+            MultiFieldPanel(
+                [FieldPanel("company"), FieldPanel("contact_name"), FieldPanel("recipients")], heading=_("Customer")
+            ),
+            MultiFieldPanel(
+                [
+                    FieldPanel("street"),
+                    FieldRowPanel([FieldPanel("postal_code"), FieldPanel("city")]),
+                    FieldRowPanel([FieldPanel("region"), FieldPanel("country")]),
+                    FieldPanel("tax_id"),
+                ],
+                heading=_("Address"),
+            ),
+            MultiFieldPanel([FieldPanel("note")], heading=_("For staff")),
+        ],
+        base_form_class=CustomerForm,
+    )
+
+
+register_snippet(CustomerViewSet)
+
+
+class InvoiceMenuItem(MenuItem):
+    def is_shown(self, request: HttpRequest) -> bool:
+        return may_somewhere(request.user, Action.INVOICE_VIEW)
+
+
+class InvoiceViewSet(ViewSet):
+    name = INVOICES
+    url_prefix = "invoices"
+    icon = "doc-full"
+    menu_hook = SHOP_MENU
+    menu_label = _("Invoices")
+    menu_name = "shop-invoices"
+    menu_order = 120
+
+    @cached_property
+    def menu_item_class(self) -> type[MenuItem]:
+        return InvoiceMenuItem
+
+    def get_urlpatterns(self) -> list[URLPattern]:
+        return [
+            path("", InvoiceIndex.as_view(), name="index"),
+            path("results/", InvoiceIndex.as_view(results_only=True), name="index_results"),
+            path("add/", views.AddInvoiceView.as_view(), name="add"),
+            path("<int:pk>/", views.InvoiceView.as_view(), name="invoice"),
+            path("<int:pk>/edit/", views.EditInvoiceView.as_view(), name="edit"),
+            path("<int:pk>/delete/", views.DeleteDraftView.as_view(), name="delete"),
+            path("<int:pk>/issue/", views.IssueView.as_view(), name="issue"),
+            path("<int:pk>/pdf/", views.InvoicePDFView.as_view(), name="pdf"),
+            path("<int:pk>/codes/", views.CodesView.as_view(), name="codes"),
+            path("<int:pk>/send/", views.SendView.as_view(), name="send"),
+            path("<int:pk>/pause/", views.PauseView.as_view(), name="pause"),
+            path("<int:pk>/pay/", views.PaymentView.as_view(), name="pay"),
+            path("<int:pk>/payout/", views.PayoutView.as_view(), name="payout"),
+            path("<int:pk>/entries/<int:entry_id>/reverse/", views.ReversePaymentView.as_view(), name="reverse"),
+            path("<int:pk>/credit/", views.CreditView.as_view(), name="credit"),
+            path("<int:pk>/entries/<int:entry_id>/pdf/", views.CreditNotePDFView.as_view(), name="credit_pdf"),
+            path("<int:pk>/void/", views.VoidView.as_view(), name="void"),
+        ]
+
+
+@hooks.register("register_admin_viewset")
+def register_invoices() -> InvoiceViewSet:
+    return InvoiceViewSet()
