@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from typing import Any, ClassVar, Protocol
 
@@ -55,6 +55,18 @@ class DayField(forms.DateTimeField):
 
     def prepare_value(self, value: Any) -> Any:
         return clock.date_of(value) if isinstance(value, datetime) else value
+
+
+def keep_typed(get_config: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """Make Wagtail's date picker leave alone what it can't read: it writes today's date over it, unseen.
+
+    The form refuses it in a sentence.
+    """
+
+    def get_config_without_correction(widget: Any) -> dict[str, Any]:
+        return get_config(widget) | {"validateOnBlur": False}
+
+    return get_config_without_correction
 
 
 class _HasFields(Protocol):

@@ -12,12 +12,16 @@ from django.utils.safestring import SafeString
 from wagtail import hooks
 from wagtail.admin.ui.components import Component
 from wagtail.admin.views.mixins import SpreadsheetExportMixin
+from wagtail.admin.widgets import AdminDateInput, AdminDateTimeInput, AdminTimeInput
 
+from mitxonline.staff.days import keep_typed
 from mitxonline.staff.lists import export_wagtails_list, setup_without_empty_file
 from mitxonline.staff.needs import NeedsPanel
 from mitxonline.staff.settings import SettingEditView
 from mitxonline.staff.timeline import TimelineViewSet
 
+for widget in (AdminDateInput, AdminDateTimeInput, AdminTimeInput):
+    widget.get_config = keep_typed(widget.get_config)
 SpreadsheetExportMixin.as_spreadsheet = export_wagtails_list
 SpreadsheetExportMixin.setup = setup_without_empty_file(SpreadsheetExportMixin.setup)
 

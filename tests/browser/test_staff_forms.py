@@ -10,9 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
+from courses.models import CourseRun
 from ecommerce.models import Discount, Product
 from tests.browser.conftest import OpenVisitor
-from tests.factories import make_discount, make_product, make_user
+from tests.factories import make_discount, make_product, make_run, make_user
 from tests.support.forms import open_form, send_form
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("chromium")]
@@ -43,6 +44,30 @@ def test_a_day_typed_into_a_discount_is_a_whole_day(page: Page, live_server: Any
     page.get_by_role("button", name="Save").click()
     page.wait_for_url("**/discounts/*/")
     assert Discount.objects.get().expires_at == datetime(2090, 6, 30, 23, 59, 59, 999999, UTC)
+
+
+@pytest.mark.parametrize("typed", ["31.12.2090", "soon", "2090-02-31"])
+def test_a_date_that_cannot_be_read_is_refused_and_never_replaced(page: Page, live_server: Any, typed: str) -> None:
+    """The picker wrote today's date over it."""
+    discount = make_discount(amount="20", name="Autumn")
+    page.goto(live_server.url + reverse("discounts:edit", args=[discount.pk]))
+    field = page.get_by_label("Valid until")
+    field.fill(typed)
+    field.press("Tab")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Enter a day like 2027-06-30.")).to_be_visible()
+    expect(page.get_by_label("Valid until")).to_have_value(typed)
+    assert Discount.objects.get().expires_at is None
+
+
+def test_moments_and_days_of_pages_keep_what_was_typed(page: Page, live_server: Any) -> None:
+    run = make_run(title="Statistics")
+    page.goto(live_server.url + reverse(CourseRun.snippet_viewset.get_url_name("edit"), args=[run.pk]))  # type: ignore[attr-defined]
+    for name in ("start_date", "end_date"):
+        field = page.locator(f"[name={name}]")
+        field.fill("12/31/90 noon")
+        field.press("Tab")
+        expect(field).to_have_value("12/31/90 noon")
 
 
 def test_only_the_fields_of_the_chosen_way_are_shown(page: Page, live_server: Any) -> None:
