@@ -2,13 +2,14 @@
 
 import os
 import sys
+import time
 from typing import Any
 
 from celery import Celery, Task, shared_task
 from celery.signals import task_postrun, task_prerun, worker_init
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from mitxonline.kernel.trace import open_trace
 from mitxonline.startup import refuse_wrong_routes
@@ -39,6 +40,11 @@ def _refuse_wrong_routes(**_kwargs: Any) -> None:
         sys.exit(str(error))  # Celery would log any other exception, and start.
 
 
+# Seconds after a task for which its connection counts as good, so that a busy worker doesn't ask before each task.
+_TRUST = 1.0
+_last_end = -_TRUST
+
+
 def keep_good_connections(sender: Any = None, **_kwargs: Any) -> None:
     """Close database connections that are broken or older than `CONN_MAX_AGE`, as Django does around a request.
 
@@ -46,10 +52,18 @@ def keep_good_connections(sender: Any = None, **_kwargs: Any) -> None:
     """
     if not sender.request.is_eager:
         close_old_connections()
+        if time.monotonic() - _last_end < _TRUST:
+            connection.health_check_done = True
+
+
+def note_end(sender: Any = None, **kwargs: Any) -> None:
+    global _last_end
+    keep_good_connections(sender, **kwargs)
+    _last_end = time.monotonic()
 
 
 task_prerun.connect(keep_good_connections, dispatch_uid="good connections before a task")
-task_postrun.connect(keep_good_connections, dispatch_uid="good connections after a task")
+task_postrun.connect(note_end, dispatch_uid="good connections after a task")
 
 
 @shared_task

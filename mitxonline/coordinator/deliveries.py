@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import traceback
+from collections import deque
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import SystemRandom
-from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F, Q
+from kombu.exceptions import OperationalError as BrokerError
 
+from mitxonline.coordinator.claims import LOST, Ending, claim_delivery, end_attempt, end_attempt_and_claim
+from mitxonline.coordinator.leases import leases
 from mitxonline.coordinator.models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState
 from mitxonline.coordinator.routes import find_receiver
 from mitxonline.coordinator.sending import by_queue, send_deliveries
 from mitxonline.kernel import clock
-from mitxonline.kernel.db import fetch_sql
+from mitxonline.kernel.broker import measure_queues
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.remote import patience
 from mitxonline.kernel.trace import open_trace
@@ -29,80 +31,7 @@ from mitxonline.logs import scrub
 
 logger = logging.getLogger(__name__)
 
-# The clocks of two machines differ a little, so a delivery may be claimed this early.
-_SKEW = timedelta(seconds=2)
 _random = SystemRandom()
-
-LOST = "worker lost"
-
-# One conditional write: of two workers with the same task, the second finds a row that no longer matches. The attempt
-# is opened with it, so that one whose worker is killed is in the history too. `DeliveryQuerySet.due` says what is due;
-# a test compares the two.
-_CLAIM = """
-    WITH claimed AS (
-        UPDATE coordinator_delivery AS delivery
-        SET state = 'running', attempts = attempts + 1, lease_until = %(lease)s, sent_at = NULL
-        WHERE id = %(id)s
-            AND (state = 'pending' AND next_attempt_at <= %(soon)s OR state = 'running' AND lease_until < %(now)s)
-            AND attempts < attempts_before_replay + %(most)s
-            AND (order_key = '' OR NOT EXISTS (
-                SELECT FROM coordinator_delivery AS other
-                WHERE other.order_key = delivery.order_key AND other.order_key <> ''
-                    AND other.state IN ('pending', 'running', 'dead')
-                    AND (other.id < delivery.id OR other.id > delivery.id AND other.state = 'running')
-            ))
-        RETURNING delivery.*
-    ), lost AS (
-        UPDATE coordinator_deliveryattempt AS attempt
-        SET outcome = 'lost', ended_at = %(now)s, result = %(lost)s, next_attempt_at = %(now)s
-        FROM claimed WHERE attempt.delivery_id = claimed.id AND attempt.outcome = 'running'
-        RETURNING attempt.id
-    ), opened AS (
-        INSERT INTO coordinator_deliveryattempt (delivery_id, number, started_at, process, outcome, result)
-        SELECT id, attempts, %(now)s, %(process)s, 'running', '' FROM claimed
-        WHERE (SELECT count(*) FROM lost) >= 0 -- first that one is closed: a delivery has one open attempt
-        ON CONFLICT DO NOTHING
-    )
-    SELECT * FROM claimed
-"""
-
-# Only if the lease is still ours: `attempts` distinguishes our claim from a later one. The attempt is closed in any
-# case: what was done after the lease was done.
-_FINISH = """
-    WITH finished AS (
-        UPDATE coordinator_delivery
-        SET state = %(state)s, last_error = %(error)s, lease_until = NULL, sent_at = NULL,
-            finished_at = %(finished)s, next_attempt_at = coalesce(%(next)s::timestamptz, next_attempt_at)
-        WHERE id = %(id)s AND state = 'running' AND attempts = %(number)s
-        RETURNING id
-    ), closed AS (
-        UPDATE coordinator_deliveryattempt
-        SET outcome = %(outcome)s, ended_at = %(now)s, result = %(result)s,
-            next_attempt_at = CASE WHEN EXISTS (SELECT FROM finished) THEN %(next)s::timestamptz END
-        WHERE delivery_id = %(id)s AND number = %(number)s
-    )
-    SELECT id FROM finished
-"""
-
-
-def claim_delivery(*, delivery_id: int, now: datetime) -> Delivery | None:
-    """Claim a due delivery for `DELIVERY_LEASE` seconds at first, and open its next attempt.
-
-    Return None if it is done, claimed, not due, or not its turn.
-    """
-    facts = {
-        "id": delivery_id,
-        "now": now,
-        "soon": now + _SKEW,
-        "lease": now + timedelta(seconds=settings.DELIVERY_LEASE),
-        "most": settings.DELIVERY_MAX_ATTEMPTS,
-        "process": f"{socket.gethostname()[:80]}:{os.getpid()}",
-        "lost": LOST,
-    }
-    try:
-        return next(iter(Delivery.objects.raw(_CLAIM, facts)), None)
-    except IntegrityError:  # Another one with its order key was claimed at this moment (`delivery_one_at_a_time`).
-        return None
 
 
 class Attempt:
@@ -110,67 +39,102 @@ class Attempt:
 
     `result` is what the receiver returned. An exception ends here. Anything that is not an `Exception` means that the
     worker is being stopped: the row stays leased, and the sweep sends it to another.
+
+    Leaving the block also claims the next of the deliveries that follow in the same task: `next`.
     """
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(self, delivery: Delivery, *, following: deque[int] | None = None) -> None:
         self.delivery = delivery
+        self.following = deque() if following is None else following
         self.result: object = None
-        self._finished = Event()
-        self._renewal = Thread(target=self._renew, name=f"lease {delivery.pk}", daemon=True)
+        self.next: Delivery | None = None
 
     def __enter__(self) -> Self:
-        self._renewal.start()
+        leases.hold(self.delivery, self.following)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        self._finished.set()
-        self._renewal.join(_SKEW.total_seconds())
+        leases.release(self.delivery)
         if error is not None and not isinstance(error, Exception):
             return False
+        ending = self._end(error)
         try:
-            self._record(error)
+            is_ours = self._record(ending)
         except (InterfaceError, OperationalError):  # The connection is gone, but the database may be back.
             connection.close()
-            self._record(error)
+            is_ours = end_attempt(self.delivery, ending)
+        if not is_ours:
+            logger.warning("delivery finished after its lease", extra={"delivery": self.delivery.pk})
         return error is not None
 
-    def _record(self, error: Exception | None) -> None:
-        if error is None:
-            result = scrub(self.result) if isinstance(self.result, str) else ""
-            _finish(self.delivery, state=DeliveryState.DONE, result=result, now=clock.now())
-        else:
-            _fail(self.delivery, error=error, now=clock.now())
+    def _end(self, error: Exception | None) -> Ending:
+        if error is not None:
+            return _end_failed(self.delivery, error=error, now=clock.now())
+        result = scrub(self.result) if isinstance(self.result, str) else ""
+        return Ending(DeliveryState.DONE, result, clock.now())
 
-    def _renew(self) -> None:
-        # In a thread with its own database connection. A daemon, so it ends with the process however that ends.
-        ours = Delivery.objects.filter(
-            pk=self.delivery.pk, state=DeliveryState.RUNNING, attempts=self.delivery.attempts
-        )
+    def _record(self, ending: Ending) -> bool:
+        next_id = _take(self.following)
+        if next_id is None:
+            return end_attempt(self.delivery, ending)
         try:
-            while not self._finished.wait(settings.DELIVERY_LEASE / 3):
-                try:
-                    ours.update(lease_until=clock.now() + timedelta(seconds=settings.DELIVERY_LEASE))
-                except DatabaseError:
-                    logger.warning("lease not renewed", extra={"delivery": self.delivery.pk})
-                    connection.close()
+            is_ours, self.next = end_attempt_and_claim(self.delivery, ending, next_id=next_id)
         finally:
-            connection.close()
+            if self.next is None:
+                self.following.appendleft(next_id)
+        return is_ours
+
+
+def run_deliveries(ids: Iterable[int], *, now: datetime) -> int:
+    """Claim deliveries one after another and call their receivers. Return how many there were to do."""
+    following = deque(ids)
+    count = 0
+    claimed: Delivery | None = None
+    while claimed or (next_id := _take(following)) is not None:
+        claimed = claimed or _claim(next_id, now=now if count == 0 else clock.now())
+        if claimed is not None:
+            count += 1
+            claimed = _make(claimed, following)
+    return count
 
 
 def run_delivery(*, delivery_id: int, now: datetime) -> bool:
     """Claim a delivery and call its receiver. Return False if there was nothing to do."""
-    delivery = claim_delivery(delivery_id=delivery_id, now=now)
-    if delivery is None:
+    return run_deliveries([delivery_id], now=now) == 1
+
+
+def _claim(delivery_id: int, *, now: datetime) -> Delivery | None:
+    try:
+        claimed = claim_delivery(delivery_id=delivery_id, now=now)
+    except (InterfaceError, OperationalError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()  # It was cut while the worker had nothing to do.
+        claimed = claim_delivery(delivery_id=delivery_id, now=now)
+    if claimed is None:
         # If the task came too early, the broker no longer has it, so the sweep has to send it when it is due.
         Delivery.objects.filter(pk=delivery_id, state=DeliveryState.PENDING).update(sent_at=None)
-        return False
-    with open_trace(delivery.trace_id), Attempt(delivery) as attempt, patience(settings.REMOTE_SWEEP_SECONDS):
+    return claimed
+
+
+def _make(delivery: Delivery, following: deque[int]) -> Delivery | None:
+    """Call the receiver of a claimed delivery. Return the next one, if it was claimed too."""
+    attempt = Attempt(delivery, following=following)
+    with open_trace(delivery.trace_id), attempt, patience(settings.REMOTE_SWEEP_SECONDS):
         event, receiver = find_receiver(delivery.event_type, delivery.handler)
         attempt.result = receiver(event.from_payload(delivery.payload))
     send_next(delivery, now=clock.now())
-    return True
+    return attempt.next
+
+
+def _take(following: deque[int]) -> int | None:
+    # In one step, because the thread of the leases takes from it too.
+    try:
+        return following.popleft()
+    except IndexError:
+        return None
 
 
 def send_next(delivery: Delivery, *, now: datetime) -> None:
@@ -190,16 +154,37 @@ def sweep(*, now: datetime) -> int:
     These are deliveries that a web process could not send, retries, and those that a lost worker left.
     """
     _close_lost(now=now)
-    resend = timedelta(seconds=settings.DELIVERY_RESEND_AFTER)
-    unsent = Delivery.objects.unsent(now=now, patience=resend).order_by("next_attempt_at", "pk")
-    due = list(unsent.values_list("pk", "handler", "sent_at")[: settings.DELIVERY_SWEEP_SIZE])
-    Delivery.objects.filter(pk__in=[pk for pk, _receiver, _sent_at in due]).update(sent_at=now)
-    if lost := by_queue((pk, receiver) for pk, receiver, sent_at in due if sent_at is not None):
+    patience = timedelta(seconds=settings.DELIVERY_LOST_AFTER)
+    unsent = Delivery.objects.unsent(now=now, patience=patience).order_by("next_attempt_at", "pk")
+    found = list(unsent.values_list("pk", "handler", "sent_at")[: settings.DELIVERY_SWEEP_SIZE])
+    due = by_queue((pk, receiver) for pk, receiver, sent_at in found if sent_at is None)
+    for queue, ids in _find_lost_tasks(found, now=now).items():
+        due.setdefault(queue, []).extend(ids)
+    Delivery.objects.filter(pk__in=[pk for ids in due.values() for pk in ids]).update(sent_at=now)
+    return sum(send_deliveries(ids, queue=queue) for queue, ids in due.items())
+
+
+def _find_lost_tasks(found: Sequence[tuple[int, str, datetime | None]], *, now: datetime) -> dict[str, list[int]]:
+    """Return those of the deliveries whose tasks the broker doesn't have any more, or has had for too long.
+
+    The first are found by an empty queue: their web process was killed before it sent them, the broker lost them, or
+    the worker that had them was lost. Sending one again that is about to be made does no harm: it is claimed once.
+    """
+    sent = by_queue((pk, receiver) for pk, receiver, sent_at in found if sent_at is not None)
+    if not sent:
+        return {}
+    before = now - timedelta(seconds=settings.DELIVERY_RESEND_AFTER)
+    late = by_queue((pk, receiver) for pk, receiver, sent_at in found if sent_at is not None and sent_at < before)
+    if late:
         # Sending again does no harm, but it doesn't help either if no worker reads the queue.
-        queues = [queue or settings.CELERY_TASK_DEFAULT_QUEUE for queue in lost]
+        queues = [queue or settings.CELERY_TASK_DEFAULT_QUEUE for queue in late]
         logger.error("deliveries waited long for a worker", extra={"queues": queues})
-    queues_to_send = by_queue((pk, receiver) for pk, receiver, _sent_at in due)
-    return sum(send_deliveries(ids, queue=queue) for queue, ids in queues_to_send.items())
+    try:
+        lengths = measure_queues()
+    except (BrokerError, OSError):
+        return late
+    empty = {queue for queue in sent if not lengths.get(queue or settings.CELERY_TASK_DEFAULT_QUEUE, 1)}
+    return {queue: ids if queue in empty else late[queue] for queue, ids in sent.items() if queue in {*empty, *late}}
 
 
 def purge(*, now: datetime) -> int:
@@ -239,7 +224,7 @@ def describe_failure(error: Exception) -> str:
     return f"{describe_error(error)}: {message}"[:300] if message else describe_error(error)
 
 
-def _fail(delivery: Delivery, *, error: Exception, now: datetime) -> None:
+def _end_failed(delivery: Delivery, *, error: Exception, now: datetime) -> Ending:
     facts = {
         "delivery": delivery.pk,
         "receiver": delivery.handler,
@@ -249,32 +234,14 @@ def _fail(delivery: Delivery, *, error: Exception, now: datetime) -> None:
     tried = delivery.attempts - delivery.attempts_before_replay
     if tried >= settings.DELIVERY_MAX_ATTEMPTS:
         logger.error("delivery dead", extra=facts, exc_info=error)
-        _finish(delivery, state=DeliveryState.DEAD, result=describe_failure(error), now=now)
-    else:
-        # A refusal ("busy", say) is a normal answer, so its name and place are enough.
-        exc_info = None if isinstance(error, DomainError) else error
-        logger.warning("delivery failed, will be tried again", extra=facts, exc_info=exc_info)
-        later = now + backoff(tried)
-        _finish(delivery, state=DeliveryState.PENDING, result=describe_failure(error), now=now, next_attempt_at=later)
-
-
-def _finish(
-    delivery: Delivery, *, state: DeliveryState, result: str, now: datetime, next_attempt_at: datetime | None = None
-) -> None:
-    is_done = state == DeliveryState.DONE
-    facts = {
-        "id": delivery.pk,
-        "number": delivery.attempts,
-        "state": state.value,
-        "error": "" if is_done else result,
-        "outcome": (AttemptOutcome.DONE if is_done else AttemptOutcome.FAILED).value,
-        "result": result,
-        "now": now,
-        "finished": None if state == DeliveryState.PENDING else now,
-        "next": next_attempt_at,
-    }
-    if not fetch_sql(_FINISH, facts):
-        logger.warning("delivery finished after its lease", extra={"delivery": delivery.pk})
+        return Ending(DeliveryState.DEAD, describe_failure(error), now)
+    # A refusal ("busy", say) is a normal answer, so its name and place are enough.
+    logger.warning(
+        "delivery failed, will be tried again",
+        extra=facts,
+        exc_info=None if isinstance(error, DomainError) else error,
+    )
+    return Ending(DeliveryState.PENDING, describe_failure(error), now, next_attempt_at=now + backoff(tried))
 
 
 def _close_lost(*, now: datetime) -> None:
@@ -286,6 +253,10 @@ def _close_lost(*, now: datetime) -> None:
     closed = {"outcome": AttemptOutcome.LOST, "ended_at": now, "result": LOST}
     open_ones.filter(is_hopeless).update(**closed)
     open_ones.update(**closed, next_attempt_at=now)
+    # Those that its task carried behind it are with no broker any more.
+    traces = lost.exclude(trace_id="").values("trace_id")
+    behind = Delivery.objects.filter(state=DeliveryState.PENDING, attempts=0, trace_id__in=traces)
+    behind.filter(sent_at__lt=now - timedelta(seconds=settings.DELIVERY_LOST_AFTER)).update(sent_at=None)
     buried = hopeless.update(state=DeliveryState.DEAD, finished_at=now, last_error=LOST, lease_until=None, sent_at=None)
     # What a worker of the last release calls failed.
     buried += Delivery.objects.filter(state="failed").update(state=DeliveryState.DEAD)

@@ -14,9 +14,9 @@ from mitxonline.kernel import clock
     soft_time_limit=settings.DELIVERY_SOFT_TIME_LIMIT,
     time_limit=settings.DELIVERY_TIME_LIMIT,
 )
-def deliver(delivery_id: int) -> None:
-    """Call the receiver of a delivery, unless that has been done."""
-    deliveries.run_delivery(delivery_id=delivery_id, now=clock.now())
+def deliver(*delivery_ids: int) -> None:
+    """Call the receivers of deliveries, except where that has been done."""
+    deliveries.run_deliveries(delivery_ids, now=clock.now())
 
 
 @shared_task(ignore_result=True, soft_time_limit=50, time_limit=60)

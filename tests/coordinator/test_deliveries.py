@@ -1,17 +1,21 @@
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 
-from mitxonline.coordinator import deliveries
+from mitxonline.coordinator import claims, deliveries
 from mitxonline.coordinator.bus import publish
-from mitxonline.coordinator.models import Delivery, DeliveryState
+from mitxonline.coordinator.models import Delivery, DeliveryAttempt, DeliveryState
 from mitxonline.coordinator.replay import replay_deliveries
+from mitxonline.coordinator.sending import send_deliveries
 from mitxonline.kernel import clock
-from tests.coordinator.world import SeatRefused, SeatTaken, SeatWatched, leave_trace, traces
+from mitxonline.kernel.trace import open_trace
+from tests.coordinator.world import SeatAsked, SeatRefused, SeatTaken, SeatWatched, leave_trace, traces
 from tests.support.broker import until
 from tests.support.together import MeetAt, Together
 
@@ -20,16 +24,16 @@ pytestmark = pytest.mark.django_db
 PENDING, RUNNING, DONE, DEAD = DeliveryState.PENDING, DeliveryState.RUNNING, DeliveryState.DONE, DeliveryState.DEAD
 
 
-def published(event: SeatTaken | SeatWatched, handler: str) -> Delivery:
+def published(event: SeatTaken | SeatWatched | SeatAsked, handler: str) -> Delivery:
     with transaction.atomic():
         publish(event)
-    return Delivery.objects.get(handler__endswith=f".{handler}")
+    return Delivery.objects.filter(handler__endswith=f".{handler}").latest("pk")
 
 
 def abandon(delivery: Delivery, *, since: datetime) -> None:
     """Claimed by a worker that was never heard of again."""
     Delivery.objects.filter(pk=delivery.pk).update(next_attempt_at=since)
-    assert deliveries.claim_delivery(delivery_id=delivery.pk, now=since)
+    assert claims.claim_delivery(delivery_id=delivery.pk, now=since)
 
 
 def run(delivery: Delivery, *, now: datetime | None = None) -> bool:
@@ -43,8 +47,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What the broker was given."""
     taken: list[int] = []
 
-    def take(name: str, arguments: list[tuple[int]], queue: str) -> int:
-        taken.extend(each[0] for each in arguments)
+    def take(name: str, arguments: list[tuple[int, ...]], queue: str) -> int:
+        taken.extend(pk for each in arguments for pk in each)
         return len(arguments)
 
     monkeypatch.setattr("mitxonline.coordinator.sending.send_tasks", take)
@@ -102,6 +106,7 @@ def test_a_refusal_is_tried_again_without_a_traceback(
 
 def test_one_that_arrives_before_its_time_is_sent_again_when_it_has_come(sent: list[int]) -> None:
     delivery = published(SeatTaken(1), "remember")
+    Delivery.objects.exclude(pk=delivery.pk).delete()
     later = clock.now() + timedelta(minutes=5)
     Delivery.objects.update(next_attempt_at=later)
     assert not run(delivery)
@@ -143,11 +148,11 @@ def test_a_refusal_is_named_by_its_code() -> None:
 def test_a_running_delivery_cannot_be_claimed_again() -> None:
     delivery = published(SeatTaken(1), "remember")
     now = clock.now()
-    claimed = deliveries.claim_delivery(delivery_id=delivery.pk, now=now)
+    claimed = claims.claim_delivery(delivery_id=delivery.pk, now=now)
     assert claimed is not None
     assert (claimed.state, claimed.attempts) == (RUNNING, 1)
-    assert deliveries.claim_delivery(delivery_id=delivery.pk, now=now + timedelta(seconds=29)) is None
-    again = deliveries.claim_delivery(delivery_id=delivery.pk, now=now + timedelta(seconds=31))
+    assert claims.claim_delivery(delivery_id=delivery.pk, now=now + timedelta(seconds=29)) is None
+    again = claims.claim_delivery(delivery_id=delivery.pk, now=now + timedelta(seconds=31))
     assert again is not None
     assert again.attempts == 2
 
@@ -155,8 +160,8 @@ def test_a_running_delivery_cannot_be_claimed_again() -> None:
 def test_finishing_after_the_lease_does_not_undo_the_next_run() -> None:
     delivery = published(SeatTaken(1), "remember")
     now = clock.now()
-    late = deliveries.claim_delivery(delivery_id=delivery.pk, now=now)
-    next_one = deliveries.claim_delivery(delivery_id=delivery.pk, now=now + timedelta(hours=1))
+    late = claims.claim_delivery(delivery_id=delivery.pk, now=now)
+    next_one = claims.claim_delivery(delivery_id=delivery.pk, now=now + timedelta(hours=1))
     assert late is not None
     assert next_one is not None
     with deliveries.Attempt(late):
@@ -171,7 +176,7 @@ def test_finishing_after_the_lease_does_not_undo_the_next_run() -> None:
 
 def test_a_worker_that_is_stopped_leaves_its_lease_to_run_out() -> None:
     delivery = published(SeatTaken(1), "remember")
-    claimed = deliveries.claim_delivery(delivery_id=delivery.pk, now=clock.now())
+    claimed = claims.claim_delivery(delivery_id=delivery.pk, now=clock.now())
     assert claimed is not None
     with pytest.raises(SystemExit), deliveries.Attempt(claimed):
         raise SystemExit
@@ -198,6 +203,134 @@ def test_unsent_deliveries_are_sent_by_the_sweep(monkeypatch: pytest.MonkeyPatch
     assert deliveries.sweep(now=clock.now()) == 0
     assert sent == [delivery.pk]
     assert deliveries.sweep(now=clock.now() + timedelta(seconds=601)) == 1, "lost by the broker"
+
+
+def test_what_the_broker_lost_is_sent_again_when_its_queue_is_empty(
+    monkeypatch: pytest.MonkeyPatch, sent: list[int]
+) -> None:
+    """As after a web process that was killed between the commit and the sending."""
+    here, elsewhere = published(SeatAsked(1), "note_question"), published(SeatAsked(2), "ask_elsewhere")
+    Delivery.objects.exclude(pk__in=[here.pk, elsewhere.pk]).delete()
+    later = clock.now() + timedelta(seconds=31)
+    full = {settings.CELERY_TASK_DEFAULT_QUEUE: 3, settings.REMOTE_QUEUE: 3}
+    monkeypatch.setattr(deliveries, "measure_queues", lambda: full)
+    assert deliveries.sweep(now=later) == 0, "they wait in their queues"
+    monkeypatch.setattr(deliveries, "measure_queues", lambda: full | {settings.REMOTE_QUEUE: 0})
+    assert deliveries.sweep(now=later) == 1
+    assert deliveries.sweep(now=later) == 0
+    assert sent == [elsewhere.pk]
+    assert run(elsewhere)
+    assert not run(elsewhere)
+    monkeypatch.setattr(deliveries, "measure_queues", lambda: dict.fromkeys(full, 0))
+    assert deliveries.sweep(now=later - timedelta(seconds=10)) == 0, "the web process may be about to send it"
+
+
+def test_a_broker_that_is_away_says_nothing_of_its_queues(monkeypatch: pytest.MonkeyPatch, sent: list[int]) -> None:
+    _publish(SeatTaken(1))
+
+    def fail() -> dict[str, int]:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(deliveries, "measure_queues", fail)
+    assert deliveries.sweep(now=clock.now() + timedelta(seconds=31)) == 0
+    assert deliveries.sweep(now=clock.now() + timedelta(seconds=601)) == 2
+    assert len(sent) == 2
+
+
+def test_what_a_lost_worker_had_before_it_is_sent_to_another(monkeypatch: pytest.MonkeyPatch, sent: list[int]) -> None:
+    with open_trace("burst"):
+        lost, behind = published(SeatTaken(1), "remember"), published(SeatTaken(2), "remember")
+    other = published(SeatTaken(3), "remember")
+    Delivery.objects.exclude(pk__in=[lost.pk, behind.pk, other.pk]).delete()
+    abandon(lost, since=clock.now())
+    monkeypatch.setattr(deliveries, "measure_queues", lambda: {settings.CELERY_TASK_DEFAULT_QUEUE: 9})
+    assert deliveries.sweep(now=clock.now() + timedelta(seconds=40)) == 2
+    assert sorted(sent) == [lost.pk, behind.pk]
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(19, [1] * 19), (20, [10, 10]), (21, [10, 10, 1])])
+def test_many_deliveries_share_tasks(monkeypatch: pytest.MonkeyPatch, count: int, sizes: list[int]) -> None:
+    tasks: dict[str, list[tuple[int, ...]]] = {}
+
+    def take(name: str, arguments: list[tuple[int, ...]], queue: str) -> int:
+        tasks[queue] = arguments
+        return len(arguments)
+
+    monkeypatch.setattr("mitxonline.coordinator.sending.send_tasks", take)
+    ids = list(range(1, count + 1))
+    assert send_deliveries(ids) == send_deliveries(ids, queue=settings.REMOTE_QUEUE) == count
+    assert [len(each) for each in tasks[""]] == sizes
+    assert [pk for each in tasks[""] for pk in each] == ids
+    assert {len(each) for each in tasks[settings.REMOTE_QUEUE]} == {1}, "they may be slow"
+
+
+def test_what_the_broker_did_not_take_of_shared_tasks_is_unsent(monkeypatch: pytest.MonkeyPatch) -> None:
+    for seat in range(15):
+        _publish(SeatTaken(seat))
+    ids = list(Delivery.objects.order_by("pk").values_list("pk", flat=True))
+    monkeypatch.setattr("mitxonline.coordinator.sending.send_tasks", lambda name, arguments, queue: 2)
+    assert send_deliveries(ids) == 20
+    assert list(Delivery.objects.filter(sent_at=None).order_by("pk").values_list("pk", flat=True)) == ids[20:]
+
+
+@pytest.mark.parametrize("count", [2, 10])
+def test_a_shared_task_takes_a_statement_for_each_delivery_and_one(count: int) -> None:
+    for seat in range(count):
+        _publish(SeatTaken(seat))
+    Delivery.objects.exclude(handler__endswith="remember").delete()
+    ids = list(Delivery.objects.order_by("pk").values_list("pk", flat=True))
+    with CaptureQueriesContext(connection) as captured:
+        assert deliveries.run_deliveries(ids, now=clock.now()) == count
+    assert sum("coordinator_" in query["sql"] for query in captured) == count + 1
+    assert set(Delivery.objects.values_list("state", "attempts")) == {(DONE, 1)}
+    assert set(DeliveryAttempt.objects.values_list("number", "outcome")) == {(1, "done")}
+    assert all(traces("remembered", seat) == 1 for seat in range(count))
+    assert deliveries.run_deliveries(ids, now=clock.now()) == 0
+
+
+def test_a_failure_in_a_shared_task_is_that_deliverys_own() -> None:
+    failing, good = published(SeatWatched(1), "stumble"), published(SeatTaken(2), "remember")
+    done = published(SeatTaken(3), "remember")
+    run(done)
+    assert deliveries.run_deliveries([failing.pk, done.pk, good.pk], now=clock.now()) == 2
+    states = dict(Delivery.objects.filter(pk__in=[failing.pk, done.pk, good.pk]).values_list("pk", "state"))
+    assert states == {failing.pk: PENDING, done.pk: DONE, good.pk: DONE}
+    assert traces("remembered", 2) == traces("remembered", 3) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_waits_behind_a_slow_receiver_is_handed_back(monkeypatch: pytest.MonkeyPatch, sent: list[int]) -> None:
+    slow, behind = published(SeatTaken(1), "remember"), published(SeatTaken(2), "remember")
+    sent.clear()
+
+    def take_long(_event: object) -> None:
+        until(lambda: sent)
+
+    monkeypatch.setattr(deliveries, "find_receiver", lambda *names: (SeatTaken, take_long))
+    assert deliveries.run_deliveries([slow.pk, behind.pk], now=clock.now()) == 1
+    assert sent == [behind.pk]
+    behind.refresh_from_db()
+    assert (behind.state, behind.attempts) == (PENDING, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_sends_its_deliveries_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[list[int]] = []
+    monkeypatch.setattr("mitxonline.coordinator.sending.send_deliveries", lambda ids, queue: loads.append(list(ids)))
+    with transaction.atomic():
+        publish(SeatTaken(1))
+        with suppress(LookupError), transaction.atomic():
+            publish(SeatTaken(2))
+            raise LookupError
+        publish(SeatTaken(3))
+    assert len(loads) == 1
+    assert set(Delivery.objects.values_list("pk", flat=True)) < set(loads[0])
+    with suppress(LookupError), transaction.atomic():
+        publish(SeatTaken(4))
+        raise LookupError
+    with transaction.atomic():
+        publish(SeatTaken(5))
+    assert loads[1:] == [list(Delivery.objects.filter(payload__seat=5).order_by("pk").values_list("pk", flat=True))]
 
 
 def test_deliveries_the_broker_refuses_stay_for_the_next_sweep(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from mitxonline.coordinator import deliveries
+from mitxonline.coordinator import claims, deliveries
 from mitxonline.coordinator.bus import publish
 from mitxonline.coordinator.models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState
 from mitxonline.coordinator.replay import replay_delivery
@@ -91,8 +91,8 @@ def test_an_attempt_is_open_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_sweep_closes_the_attempt_of_a_lost_worker() -> None:
     delivery, other = published(), published(seat=2)
     begun = clock.now()
-    assert deliveries.claim_delivery(delivery_id=delivery.pk, now=begun)
-    assert deliveries.claim_delivery(delivery_id=other.pk, now=begun + timedelta(seconds=20))
+    assert claims.claim_delivery(delivery_id=delivery.pk, now=begun)
+    assert claims.claim_delivery(delivery_id=other.pk, now=begun + timedelta(seconds=20))
     later = begun + timedelta(seconds=31)
     deliveries.sweep(now=later)
     attempt = delivery.history.get()
@@ -105,7 +105,7 @@ def test_the_next_worker_closes_the_attempt_of_a_lost_one() -> None:
     delivery = published("wait_at_gate")
     begun = clock.now() - timedelta(hours=1)
     Delivery.objects.filter(pk=delivery.pk).update(next_attempt_at=begun)
-    assert deliveries.claim_delivery(delivery_id=delivery.pk, now=begun)
+    assert claims.claim_delivery(delivery_id=delivery.pk, now=begun)
     run(delivery, now=clock.now())
     assert outcomes(delivery) == [(1, "lost"), (2, "done")]
 
@@ -114,9 +114,9 @@ def test_a_worker_that_ends_after_its_lease_says_what_it_did() -> None:
     delivery = published()
     begun = clock.now() - timedelta(hours=1)
     Delivery.objects.filter(pk=delivery.pk).update(next_attempt_at=begun)
-    late = deliveries.claim_delivery(delivery_id=delivery.pk, now=begun)
+    late = claims.claim_delivery(delivery_id=delivery.pk, now=begun)
     assert late is not None
-    assert deliveries.claim_delivery(delivery_id=delivery.pk, now=clock.now())
+    assert claims.claim_delivery(delivery_id=delivery.pk, now=clock.now())
     with deliveries.Attempt(late) as attempt:
         attempt.result = "written"
     assert outcomes(delivery) == [(1, "done"), (2, "running")]
@@ -147,7 +147,7 @@ def test_a_lost_last_attempt_has_no_next_one() -> None:
     delivery, other = published(), published(seat=2)
     begun = clock.now()
     for each in (delivery, other):
-        assert deliveries.claim_delivery(delivery_id=each.pk, now=begun)
+        assert claims.claim_delivery(delivery_id=each.pk, now=begun)
     Delivery.objects.filter(pk=other.pk).update(attempts_before_replay=0, attempts=1)
     deliveries.sweep(now=begun + timedelta(seconds=31))
     attempt = delivery.history.get()
@@ -232,7 +232,7 @@ def test_a_claim_takes_what_the_sweep_would_send(
         reason="Twice." if state == DeliveryState.GIVEN_UP else "",
     )
     is_due = Delivery.objects.due(now=now).exists()
-    assert bool(deliveries.claim_delivery(delivery_id=delivery.pk, now=now)) == is_due
+    assert bool(claims.claim_delivery(delivery_id=delivery.pk, now=now)) == is_due
 
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)

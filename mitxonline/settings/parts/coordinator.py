@@ -16,8 +16,11 @@ DELIVERY_MAX_ATTEMPTS = 30
 DELIVERY_BACKOFF = 5
 DELIVERY_BACKOFF_MAX = 3600
 
-DELIVERY_RESEND_AFTER = 600  # after this time in the broker's queue a task counts as lost
+# A task counts as lost after this time if its queue is empty, or after so long in any case.
+DELIVERY_LOST_AFTER = 30
+DELIVERY_RESEND_AFTER = 600
 DELIVERY_SWEEP_SIZE = 1000
+DELIVERY_TASK_SIZE = 10  # deliveries that one task carries at most
 DELIVERY_RETENTION_DAYS = 30
 DELIVERY_PURGE_SIZE = 1000  # rows in one transaction
 
