@@ -9,7 +9,7 @@ from celery import Celery, Task, shared_task
 from celery.signals import task_postrun, task_prerun, worker_init
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import close_old_connections, connection
+from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections
 
 from mitxonline.kernel.trace import open_trace
 from mitxonline.startup import refuse_wrong_routes
@@ -53,7 +53,7 @@ def keep_good_connections(sender: Any = None, **_kwargs: Any) -> None:
     if not sender.request.is_eager:
         close_old_connections()
         if time.monotonic() - _last_end < _TRUST:
-            connection.health_check_done = True
+            connections[DEFAULT_DB_ALIAS].health_check_done = True  # type: ignore[attr-defined]
 
 
 def note_end(sender: Any = None, **kwargs: Any) -> None:

@@ -17,7 +17,8 @@ from django.views.decorators.http import require_safe
 
 from dev.demo_lms.events import CeleryTestAsked, PurchaseCompleted, TestAsked
 from mitxonline.coordinator.bus import publish
-from mitxonline.coordinator.deliveries import Attempt, claim_delivery
+from mitxonline.coordinator.claims import claim_delivery
+from mitxonline.coordinator.deliveries import Attempt
 from mitxonline.coordinator.events import Event
 from mitxonline.coordinator.models import Delivery, DeliveryAttempt
 from mitxonline.coordinator.replay import give_up

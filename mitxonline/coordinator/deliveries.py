@@ -92,8 +92,9 @@ def run_deliveries(ids: Iterable[int], *, now: datetime) -> int:
     following = deque(ids)
     count = 0
     claimed: Delivery | None = None
-    while claimed or (next_id := _take(following)) is not None:
-        claimed = claimed or _claim(next_id, now=now if count == 0 else clock.now())
+    while claimed is not None or following:
+        if claimed is None and (next_id := _take(following)) is not None:
+            claimed = _claim(next_id, now=now if count == 0 else clock.now())
         if claimed is not None:
             count += 1
             claimed = _make(claimed, following)
