@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from reports.exports.base import Report
 from reports.exports.codes import Codes
+from reports.exports.contracts import Contracts
+from reports.exports.enrollments import Enrollments
 from reports.exports.purchases import Purchases
 from reports.exports.refunds import Refunds
 from reports.exports.sales import Sales
 from reports.exports.summary import Summary
 
-REPORTS: dict[str, Report] = {each.slug: each for each in (Purchases(), Refunds(), Summary(), Sales(), Codes())}
+REPORTS: dict[str, Report] = {
+    each.slug: each for each in (Purchases(), Refunds(), Summary(), Sales(), Codes(), Enrollments(), Contracts())
+}

@@ -100,8 +100,8 @@ def sales_of(asked: Asked) -> list[SalesOfKey]:
     found: dict[tuple[Any, str], SalesOfKey] = {}
     lines = OrderLine.objects.filter(of_scope(asked.scope), asked.within("order__fulfilled_at")).order_by()
     sums = (
-        lines.annotate(key=_key(asked, ""))
-        .values_list("key", "currency")
+        lines.annotate(group=_key(asked, ""))
+        .values_list("group", "currency")
         .annotate(orders=Count("order", distinct=True), all_seats=Sum(Coalesce(F("seats"), 1)), sold=Sum("due"))
     )
     for key, currency, orders, seats, due in sums:

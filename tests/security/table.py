@@ -102,7 +102,7 @@ ROWS: tuple[Row, ...] = (
         "llllrrrr",
         "cms/shop/discounts/code/{discount_code}/resume/",
     ),
-    Row("cms/shop/reports/", "llllrroo", "llllrrmm"),
+    Row("cms/shop/reports/", "llllrooo", "llllrmmm"),
     Row("cms/shop/reports/<slug:slug>/", "llllrroo", "llllrrmm", "cms/shop/reports/sales/"),
     Row("cms/shop/roles/", "llllrrro", "llllrrrm"),
     Row("cms/shop/roles/results/", "llllrrro", "llllrrrm"),
