@@ -10,7 +10,7 @@ import pytest
 from b2b import seats
 from b2b.models import ContractMembership, ContractRun, ContractTermsQuerySet, OrganizationPage
 from b2b.seats import count_seats
-from b2b.services.handouts import assign
+from b2b.services.handouts import stocks
 from b2b.services.handouts.assign import HandOutRequest, hand_out
 from b2b.services.handouts.recipients import Recipient
 from b2b.services.organizations.claims import parse_claim
@@ -56,7 +56,7 @@ def everybody(runs: tuple[ContractRun, ContractRun]) -> list[Callable[[], Any]]:
 @pytest.fixture(autouse=True)
 def priced_for_hand_outs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A contract with both doors has a price; here its codes are free, so that one call is one seat."""
-    monkeypatch.setattr(assign, "_refuse_closed_contract", lambda terms, *, now: None)
+    monkeypatch.setattr(stocks, "refuse_closed_contract", lambda terms, *, now: None)
 
 
 def test_the_last_free_seat_goes_once_and_the_promised_one_is_kept(together: Together) -> None:

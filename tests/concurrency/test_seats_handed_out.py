@@ -10,7 +10,7 @@ import pytest
 
 from b2b.models import ContractMembership, ContractRun, ContractTermsQuerySet, HandOut, HandOutMail
 from b2b.selectors.handouts import waiting_addresses
-from b2b.services.handouts import assign, mails
+from b2b.services.handouts import assign, mails, stocks
 from b2b.services.handouts.assign import HandOutRequest, hand_out, remind, replace_shared_code
 from b2b.services.handouts.mails import send_mails
 from b2b.services.handouts.recipients import Recipient
@@ -55,7 +55,7 @@ def test_without_the_contracts_lock_the_harness_promises_too_many(
 ) -> None:
     runs = runs_with_codes(4)
     monkeypatch.setattr(ContractTermsQuerySet, "locked", lambda self: self)
-    meeting = meet_at(assign, "waiting_addresses", parties=8, patience=20.0)
+    meeting = meet_at(stocks, "waiting_addresses", parties=8, patience=20.0)
     together(*(giving(runs[number % 4], number) for number in range(8)))
     assert meeting.happened
     assert len(waiting_addresses(runs[0].contract_id).without_seat) > 4  # else the test above proves nothing
