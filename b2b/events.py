@@ -29,6 +29,14 @@ class HandOutMailsQueued(Event):
 
 
 @dataclass(frozen=True)
+class HelperNamed(Event):
+    """A buyer lets someone hand out codes. ``language`` is the buyer's."""
+
+    helper_id: int
+    language: str
+
+
+@dataclass(frozen=True)
 class KeycloakJoinRequested(Event):
     """Someone who joined by code is to be added to their organization in Keycloak."""
 

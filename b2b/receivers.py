@@ -17,6 +17,7 @@ from b2b.enums import MembershipSource, MembershipState
 from b2b.errors.contracts import ContractNotPublished, ContractUnknown
 from b2b.events import (
     HandOutMailsQueued,
+    HelperNamed,
     HoldsEnded,
     KeycloakJoinRequested,
     ReconcileRequested,
@@ -37,6 +38,8 @@ from b2b.seats import (
     uses_of_order,
 )
 from b2b.services.contracts.reconcile import run_reconcile
+from b2b.services.groups.helpers import email_helper
+from b2b.services.groups.lists import leave_groups
 from b2b.services.handouts.mails import send_mails
 from b2b.services.organizations.claims import claim_of
 from b2b.services.organizations.keycloak_joins import ask_again_for, is_keycloak_configured
@@ -140,6 +143,7 @@ def leave_with_connection(event: ConnectionUndone) -> None:
 def leave_with_account(event: AccountClosed) -> None:
     """Free the seats of a deleted account and end its memberships. May refuse the deletion."""
     leave_everything(user_id=event.user_id, email=event.email, now=event.at)
+    leave_groups(user_id=event.user_id, email=event.email, now=event.at)
 
 
 def forget_address(event: AccountClosed) -> None:
@@ -150,6 +154,11 @@ def forget_address(event: AccountClosed) -> None:
 def send_hand_out_mails(event: HandOutMailsQueued) -> None:
     """Send e-mails about codes. Raises MailServerAway if some have to wait, so that the delivery is repeated."""
     send_mails(event.mail_ids)
+
+
+def tell_helper(event: HelperNamed) -> None:
+    """E-mail someone whom a buyer lets hand out codes."""
+    email_helper(event)
 
 
 def tell_staff_of_seat_request(event: SeatsRequested) -> None:

@@ -105,6 +105,36 @@ class EnrollmentOverForCodes(HandOutClosed):
     course: str
 
 
+class SaleEnrollmentOver(HandOutClosed):
+    """The codes of a group purchase open nothing any more, unless staff move them to a later start."""
+
+    message = _("Enrollment for “{course}” has closed.")
+    advice = _("Write to us: we can move unused codes to a later start of the course.")
+    course: str
+
+
+class TooFewSeats(HandOutRefused):
+    """More people than codes of a group purchase that no one has."""
+
+    code = "too_few_seats"
+    message = ngettext_lazy(
+        "{wanted} people need a seat, but only {free} is free.",
+        "{wanted} people need a seat, but only {free} are free.",
+        "free",
+    )
+    advice = _("Shorten the list, take unused codes back, or buy more seats.")
+    exposes = ("free", "wanted")
+    free: int
+    wanted: int
+
+
+class SeatSaleUnknown(NotFound):
+    """No such group purchase; the same answer for someone else’s."""
+
+    code = "seat_sale_unknown"
+    message = _("There is no such group purchase.")
+
+
 class PersonRefused(HandOutRefused):
     """This one person doesn’t get the code."""
 
@@ -169,6 +199,20 @@ class TooManyMails(RateLimited):
         "You can send {most} invitations and reminders an hour. Nothing was sent now. "
         "Wait {minutes} minute, then try again.",
         "You can send {most} invitations and reminders an hour. Nothing was sent now. "
+        "Wait {minutes} minutes, then try again.",
+        "minutes",
+    )
+    most: int
+
+
+class TooManySaleMails(RateLimited):
+    """More e-mails in a day than the seats of a group purchase need."""
+
+    code = "too_many_sale_mails"
+    message = ngettext_lazy(
+        "At most {most} e-mails a day can be sent about these seats. Nothing was sent now. "
+        "Wait {minutes} minute, then try again.",
+        "At most {most} e-mails a day can be sent about these seats. Nothing was sent now. "
         "Wait {minutes} minutes, then try again.",
         "minutes",
     )

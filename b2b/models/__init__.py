@@ -2,6 +2,7 @@
 
 from b2b.models.contract_run import ContractRun
 from b2b.models.courseware import ContractCourseware
+from b2b.models.group import CompanyList, Helper, ListedSale
 from b2b.models.handout import HandOut, HandOutMail
 from b2b.models.keycloak import KeycloakJoin, KeycloakOrganization, KeycloakSync, SignInFact
 from b2b.models.membership import ContractMembership, OrganizationMembership
@@ -12,6 +13,7 @@ from b2b.models.terms import ContractTerms, ContractTermsQuerySet
 from b2b.models.withdrawal import Withdrawal
 
 __all__ = [
+    "CompanyList",
     "ContractCourseware",
     "ContractMembership",
     "ContractPage",
@@ -20,9 +22,11 @@ __all__ = [
     "ContractTermsQuerySet",
     "HandOut",
     "HandOutMail",
+    "Helper",
     "KeycloakJoin",
     "KeycloakOrganization",
     "KeycloakSync",
+    "ListedSale",
     "OrganizationIndexPage",
     "OrganizationMembership",
     "OrganizationPage",

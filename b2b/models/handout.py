@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from b2b.enums import MailKind, MailState
 from b2b.models.contract_run import ContractRun
-from ecommerce.models import DiscountCode
+from courses.models import CourseRun
+from ecommerce.models import DiscountCode, SeatSale
 from mitxonline.kernel.models import TracedModel
 
 # Longer than the mail server may take. A worker that claimed an e-mail earlier than this was killed.
@@ -28,12 +29,28 @@ class HandOutQuerySet(models.QuerySet["HandOut"]):
 class HandOut(TracedModel):
     """A code handed out to an address: one of their own (assigned), or the shared one of a contract without a cap.
 
+    It is a code of a contract's run, or one of the codes of a group purchase.
+
     Rules read the code's `assigned_email`. This row records who handed it out and when, and leads to its e-mails. The
     database sets `code` to null when the code is deleted, which only happens to codes that no one has.
     """
 
     contract_run = models.ForeignKey(
-        ContractRun, verbose_name=_("contract run"), on_delete=models.PROTECT, related_name="hand_outs"
+        ContractRun,
+        verbose_name=_("contract run"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="hand_outs",
+    )
+    seat_sale = models.ForeignKey(
+        SeatSale,
+        verbose_name=_("seat sale"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="hand_outs",
+        db_index=False,
     )
     code = models.ForeignKey(
         DiscountCode,
@@ -87,13 +104,32 @@ class HandOut(TracedModel):
                 name="invitation_open_once_per_address",
             ),
             models.CheckConstraint(condition=~Q(email=""), name="hand_out_names_an_address"),
+            models.CheckConstraint(
+                condition=Q(contract_run__isnull=True) ^ Q(seat_sale__isnull=True), name="hand_out_of_contract_or_sale"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_shared=False) | Q(contract_run__isnull=False), name="only_contracts_share_codes"
+            ),
         ]
         indexes = [
             models.Index(fields=["contract_run", "email"], name="hand_out_by_address"),
+            models.Index(
+                fields=["seat_sale", "email"], condition=Q(seat_sale__isnull=False), name="hand_out_of_sale_by_address"
+            ),
         ]
 
+    @property
+    def course_run(self) -> CourseRun:
+        """The run that the code opens. The database has exactly one of the two."""
+        found = self.contract_run or self.seat_sale
+        if found is None:
+            raise ValueError("a hand-out is of a contract or of a sale")
+        return found.course_run
+
     def __str__(self) -> str:
-        return f"hand-out {self.pk} of run {self.contract_run_id}"
+        if self.contract_run_id is not None:
+            return f"hand-out {self.pk} of run {self.contract_run_id}"
+        return f"hand-out {self.pk} of sale {self.seat_sale_id}"
 
 
 class HandOutMailQuerySet(models.QuerySet["HandOutMail"]):

@@ -9,9 +9,20 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from b2b.models import ContractMembership, HandOut, OrganizationMembership, SeatRequest, SignInFact, Withdrawal
+from b2b.models import (
+    CompanyList,
+    ContractMembership,
+    HandOut,
+    Helper,
+    OrganizationMembership,
+    SeatRequest,
+    SignInFact,
+    Withdrawal,
+)
+from b2b.selectors.groups import count_seats_of
 from ecommerce.enums import UseState
-from ecommerce.models import CodeUse
+from ecommerce.models import CodeUse, SeatSale
+from mitxonline.kernel import clock
 from mitxonline.users.closing import Obstacle
 from mitxonline.users.models import User
 
@@ -25,6 +36,9 @@ def data_of_account(user: User) -> dict[str, Any]:
         "changes_at_sign_in": _describe_sign_in_facts(user),
         "codes_handed_out_to_you": _describe_hand_outs(user),
         "seats_you_asked_for": _describe_seat_requests(user),
+        "group_purchases": _describe_group_sales(user),
+        "company_lists": _describe_company_lists(user),
+        "group_purchases_you_help_with": _describe_helping(user),
     }
 
 
@@ -49,6 +63,14 @@ def losses_of_account(user: User) -> list[str]:
     organizations = OrganizationMembership.objects.filter(user=user).order_by("organization__name", "pk")
     member = _("You leave %(organization)s.")
     unused = find_unused_hand_outs(user.email).count() if user.is_email_verified else 0
+    free = sum(counts.free for counts in count_seats_of(list(user.seat_sales.all()), now=clock.now()).values())
+    seat_code = ngettext(
+        "A code of your group purchases isn’t handed out yet. You and your helpers can’t do so any more.",
+        "%(count)d codes of your group purchases aren’t handed out yet. You and your helpers can’t do so any more.",
+        free,
+    )
+    lists = user.company_lists.order_by("name", "pk").values_list("name", flat=True)
+    company_list = _("The company list “%(name)s” is deleted.")
     code = ngettext(
         "A code you were sent and didn’t use is revoked.",
         "%(count)d codes you were sent and didn’t use are revoked.",
@@ -58,6 +80,8 @@ def losses_of_account(user: User) -> list[str]:
         *(member % {"organization": name} for name in organizations.values_list("organization__name", flat=True)),
         *(seat % {"contract": name} for name in seats.values_list("contract__name", flat=True)),
         *([code % {"count": unused}] if unused else []),
+        *([seat_code % {"count": free}] if free else []),
+        *(company_list % {"name": name} for name in lists),
     ]
 
 
@@ -109,15 +133,56 @@ def _describe_sign_in_facts(user: User) -> list[dict[str, Any]]:
 def _describe_hand_outs(user: User) -> list[dict[str, Any]]:
     if not user.is_email_verified:
         return []
-    rows = HandOut.objects.filter(email=user.email).select_related("contract_run__contract", "contract_run__course_run")
+    rows = HandOut.objects.filter(email=user.email).select_related(
+        "contract_run__contract", "contract_run__course_run", "seat_sale__course_run"
+    )
     return [
         {
-            "contract": each.contract_run.contract.name,
-            "course": each.contract_run.course_run.title,
+            "contract": each.contract_run.contract.name if each.contract_run is not None else None,
+            "course": each.course_run.title,
             "name": each.name,
             "handed_out_at": each.given_at,
             "last_reminded_on": each.reminded_on,
             "revoked_at": each.ended_at,
+        }
+        for each in rows.order_by("pk")
+    ]
+
+
+def _describe_group_sales(user: User) -> list[dict[str, Any]]:
+    rows = SeatSale.objects.filter(buyer=user).select_related("course_run", "listed__company_list").order_by("pk")
+    return [
+        {
+            "course": each.course_run.title,
+            "seats": each.seats,
+            "bought_at": each.sold_at,
+            "company_list": each.listed.company_list.name if hasattr(each, "listed") else None,
+            "helpers": list(each.helpers.values_list("email", flat=True)),
+        }
+        for each in rows
+    ]
+
+
+def _describe_company_lists(user: User) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": each.name,
+            "created_at": each.created_at,
+            "people": list(each.helpers.values_list("email", flat=True)),
+        }
+        for each in CompanyList.objects.filter(owner=user).order_by("pk")
+    ]
+
+
+def _describe_helping(user: User) -> list[dict[str, Any]]:
+    if not user.is_email_verified:
+        return []
+    rows = Helper.objects.filter(email=user.email).select_related("seat_sale__course_run", "company_list")
+    return [
+        {
+            "course": each.seat_sale.course_run.title if each.seat_sale is not None else None,
+            "company_list": each.company_list.name if each.company_list is not None else None,
+            "since": each.named_at,
         }
         for each in rows.order_by("pk")
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db.models import F, Q
 
@@ -11,6 +12,7 @@ from b2b.codes import IN_CONTRACT, with_code_facts
 from b2b.models import ContractMembership, ContractRun, ContractTerms, HandOut
 from b2b.seats import count_seats
 from b2b.selectors.lots import Lot
+from courses.models import CourseRun
 from ecommerce.codes import COUNTED_USE_STATES, SHARED, in_state
 from ecommerce.enums import CodeState
 from ecommerce.models import CodeUse, DiscountCode
@@ -118,3 +120,18 @@ def shared_codes(contract_runs: Iterable[ContractRun]) -> dict[int, DiscountCode
     for code in codes.select_related("discount").order_by("discount_id", "pk"):
         found.setdefault(product_ids[code.discount.unlocks_id or 0], code)
     return found
+
+
+def has_closed(run: CourseRun, *, now: datetime) -> bool:
+    """Tell whether no one can enroll in the run any more, so that its codes are useless."""
+    ends = [moment for moment in (run.enrollment_end, run.end_date) if moment is not None]
+    return not run.live or bool(ends and now > min(ends))
+
+
+def moved_to_open_run(now: datetime) -> Q:
+    """Match registration codes that staff moved to another start, one that hasn't closed."""
+    return (
+        Q(moved_to__live=True)
+        & (Q(moved_to__enrollment_end__isnull=True) | Q(moved_to__enrollment_end__gte=now))
+        & (Q(moved_to__end_date__isnull=True) | Q(moved_to__end_date__gte=now))
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -145,8 +145,8 @@ class ManagedCode:
     pk: int
     text: str
     state: ManagedCodeState
-    title: str
-    contract_run_id: int
+    title: str = ""
+    contract_run_id: int | None = None
     email: str = ""
     name: str = ""
     given_at: datetime | None = None
@@ -250,40 +250,32 @@ def filter_codes(lot: Lot, code_filter: CodeFilter, *, now: datetime) -> QuerySe
 
 def code_lines(codes: Sequence[Any], runs: Iterable[ManagedRun], *, now: datetime) -> list[ManagedCode]:
     """Turn codes from `filter_codes` into lines; three queries for any number, four if some are withdrawn."""
-    limited = [code.pk for code in codes if code.max_uses is not None]
-    uses = CodeUse.objects.filter(code_id__in=limited, state__in=COUNTED_USE_STATES).select_related("user")
-    use_of = {use.code_id: use for use in uses.order_by("-pk")}
-    hand_outs = HandOut.objects.open().filter(code_id__in=[code.pk for code in codes], is_shared=False)
-    hand_out_of = {each.code_id: each for each in hand_outs if each.code_id is not None}
-    mail_of = _last_mails([each.pk for each in hand_out_of.values()])
-    withdrawn_by_staff = _withdrawn_by_staff(
-        [use_of[code.pk] for code in codes if code_state(code) is CodeState.WITHDRAWN and code.pk in use_of]
-    )
     by_product = {run.contract_run.product_id: run for run in runs}
+    uses = _load_uses(codes)
+    withdrawn_by_staff = _withdrawn_by_staff(
+        [uses[code.pk] for code in codes if code_state(code) is CodeState.WITHDRAWN and code.pk in uses]
+    )
     lines = []
-    for code in codes:
-        run = by_product[code.discount.unlocks_id]
-        use, hand_out = use_of.get(code.pk), hand_out_of.get(code.pk)
+    for line, code in zip(_make_lines(codes, uses, now), codes, strict=True):
+        run, use = by_product[code.discount.unlocks_id], uses.get(code.pk)
         lines.append(
-            ManagedCode(
-                pk=code.pk,
-                text=code.text,
-                state=managed_state(code),
+            replace(
+                line,
                 title=run.title,
                 contract_run_id=run.pk,
-                email=code.assigned_email,
-                name=code.assigned_name,
-                given_at=code.assigned_at,
-                hand_out_id=hand_out.pk if hand_out is not None else None,
-                reminded_on=hand_out.reminded_on if hand_out is not None else None,
                 is_withdrawn_by_staff=(
                     use is not None and (run.contract_run.contract_id, use.user_id) in withdrawn_by_staff
                 ),
-                **_use_fields(use),
-                **_mail_fields(mail_of.get(hand_out.pk) if hand_out is not None else None, now),
             )
         )
     return lines
+
+
+def sale_code_lines(codes: Sequence[Any], *, title: str, now: datetime) -> list[ManagedCode]:
+    """Turn codes of a group purchase from `filter_codes` into lines; three queries for any number."""
+    lines = _make_lines(codes, _load_uses(codes), now)
+    titles = [code.moved_to.title if code.moved_to is not None else title for code in codes]
+    return [replace(line, title=own) for line, own in zip(lines, titles, strict=True)]
 
 
 def find_member_by_code(code_id: int, *, contract_id: int) -> User | None:
@@ -415,7 +407,7 @@ def _codes(lot: Lot, now: datetime) -> QuerySet[DiscountCode]:
     return (
         with_code_facts(codes)
         .annotate(is_failed=Case(When(~Q(assigned_email=""), then=failed), default=Value(False)))
-        .select_related("discount")
+        .select_related("discount", "moved_to")
     )
 
 
@@ -442,6 +434,38 @@ def _invitations(contract_id: int, now: datetime) -> QuerySet[HandOut]:
             is_failed=Exists(HandOutMail.objects.to_send_again(now=now).filter(hand_out=OuterRef("pk"))),
         )
     )
+
+
+def _load_uses(codes: Sequence[Any]) -> dict[int, CodeUse]:
+    """Return the last use of each code with a limit."""
+    limited = [code.pk for code in codes if code.max_uses is not None]
+    uses = CodeUse.objects.filter(code_id__in=limited, state__in=COUNTED_USE_STATES).select_related("user")
+    return {use.code_id: use for use in uses.order_by("-pk")}
+
+
+def _make_lines(codes: Sequence[Any], uses: Mapping[int, CodeUse], now: datetime) -> list[ManagedCode]:
+    """Turn codes into lines without their course; two queries."""
+    hand_outs = HandOut.objects.open().filter(code_id__in=[code.pk for code in codes], is_shared=False)
+    hand_out_of = {each.code_id: each for each in hand_outs if each.code_id is not None}
+    mail_of = _last_mails([each.pk for each in hand_out_of.values()])
+    lines = []
+    for code in codes:
+        hand_out = hand_out_of.get(code.pk)
+        lines.append(
+            ManagedCode(
+                pk=code.pk,
+                text=code.text,
+                state=managed_state(code),
+                email=code.assigned_email,
+                name=code.assigned_name,
+                given_at=code.assigned_at,
+                hand_out_id=hand_out.pk if hand_out is not None else None,
+                reminded_on=hand_out.reminded_on if hand_out is not None else None,
+                **_use_fields(uses.get(code.pk)),
+                **_mail_fields(mail_of.get(hand_out.pk) if hand_out is not None else None, now),
+            )
+        )
+    return lines
 
 
 def _last_mails(hand_out_ids: Sequence[int]) -> dict[int, HandOutMail]:

@@ -182,14 +182,16 @@ def _tell_seats(wanted: Q, scope: Scope) -> Iterator[Entry]:
 
 def _tell_hand_outs(wanted: Q, scope: Scope) -> Iterator[Entry]:
     rows = HandOut.objects.filter(pk__in=HandOut.objects.filter(wanted).values("pk"))
-    rows = rows.select_related("code", "given_by", "ended_by", "contract_run__contract").annotate(mail_rows=_MAILS)
+    rows = rows.select_related("code", "given_by", "ended_by", "contract_run__contract", "seat_sale").annotate(
+        mail_rows=_MAILS
+    )
     for row in scope.read(rows, "hand-outs"):
         for mail in row.mail_rows:
             scope.expect_event("mail_ids", [mail["pk"]], is_many=True)
             yield _tell_mail(mail, row, scope)
         address = scope.viewer.show_address(row.email)
         words = {"code": shorten_code(row.code.text) if row.code is not None else "–", "address": address}
-        links = _contract_links(scope, row.contract_run.contract)
+        links = _contract_links(scope, row.contract_run.contract if row.contract_run is not None else None)
         if row.code_id is not None and not scope.is_about(SubjectKind.CODE):
             links += (scope.link(_("Code"), SubjectKind.CODE, row.code_id),)
         said = Entry(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from b2b.enums import ContractStanding
+from b2b.selectors.groups import GroupSale, describe_sales, list_group_sales
 from b2b.selectors.seats import (
     MemberContract,
     MemberOrganization,
@@ -32,6 +33,7 @@ from mitxonline.users.models import User
 
 RUNS_SHOWN = 3
 PROGRAMS_SHOWN = 2
+GROUPS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class DashboardPage:
     course_urls: Mapping[int, str]
     programs: tuple[StartedProgram, ...]
     awaited: tuple[AwaitedOrder, ...]
+    groups: tuple[GroupSale, ...]
     now: datetime
     joined_at: datetime
 
@@ -116,7 +119,7 @@ class DashboardPage:
 
     @property
     def has_side(self) -> bool:
-        return bool(self.waiting or self.organizations or self.programs)
+        return bool(self.waiting or self.organizations or self.programs or self.groups)
 
 
 def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
@@ -148,9 +151,16 @@ def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
         course_urls=urls,
         programs=_started_programs(started),
         awaited=awaited_orders(user.pk),
+        groups=_latest_groups(user, now),
         now=now,
         joined_at=user.date_joined,
     )
+
+
+def _latest_groups(user: User, now: datetime) -> tuple[GroupSale, ...]:
+    """Return the latest group purchases; two queries, one where there are none."""
+    sales = list(list_group_sales(user)[:GROUPS_SHOWN])
+    return tuple(describe_sales(sales, user, now=now)) if sales else ()
 
 
 def list_contract_courses(organizations: Iterable[MemberOrganization]) -> list[Course]:

@@ -186,7 +186,7 @@ class HandOutReport:
     @property
     def is_short(self) -> bool:
         """Whether more seats would help."""
-        return self.plan.refusal is not None and self.plan.refusal.code == "no_seat_to_give"
+        return self.plan.refusal is not None and self.plan.refusal.code in ("no_seat_to_give", "too_few_seats")
 
     @property
     def refusal(self) -> str:

@@ -47,6 +47,7 @@ REDEEM = Link(_("Redeem a code"), "/enrollmentcode/")
 CART = Link(_("Cart"), "/cart/")
 DASHBOARD = Link(_("Dashboard"), "/dashboard/")
 MANAGE_SEATS = Link(_("Manage seats"), "/manage-seats/")
+GROUPS = Link(_("Group purchases"), "/group-purchases/")
 ORDERS = Link(_("Orders and receipts"), "/orders/history/")
 ACCOUNT = Link(_("Account settings"), "/account/")
 SIGN_IN = Link(_("Sign in"), "/login/")
@@ -70,6 +71,7 @@ class Navigation:
     cart: Link = CART
     dashboard: Link = DASHBOARD
     orders: Link = ORDERS
+    groups: Link = GROUPS
     account: Link = ACCOUNT
     sign_in: Link = SIGN_IN
     sign_out: Link = SIGN_OUT

@@ -21,8 +21,12 @@ from wagtail.models import APIToken, ModelLogEntry
 from wagtail.users.models import UserProfile
 
 from b2b.enums import MembershipSource
-from b2b.models import ContractMembership, HandOut, OrganizationMembership, Reconcile
-from b2b.services.handouts.assign import assign_code
+from b2b.models import CompanyList, ContractMembership, HandOut, Helper, OrganizationMembership, Reconcile
+from b2b.selectors.groups import SeatCounts, count_seats_of
+from b2b.services.groups.helpers import name_helper
+from b2b.services.groups.lists import create_list, list_sale
+from b2b.services.handouts.assign import SaleHandOutRequest, assign_code, hand_out
+from b2b.services.handouts.recipients import Recipient
 from b2b.services.seats.membership import add_member
 from courses.models import CourseStaff, Enrollment
 from courses.services.enrollments import enroll
@@ -45,6 +49,7 @@ from ecommerce.models import (
     Order,
     Refund,
     RefundRequest,
+    SeatSale,
 )
 from mitxonline.kernel import audit, clock
 from mitxonline.kernel.mail import send_email
@@ -61,6 +66,7 @@ from tests.factories import (
     make_user,
 )
 from tests.factories.orders import make_paid_order
+from tests.factories.seats import make_seat_sale
 from tests.users.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -95,6 +101,18 @@ def close(user: User) -> None:
     close_account(user_id=user.pk, now=clock.now(), by_id=user.pk)
 
 
+def give_group_purchases(user: User) -> tuple[SeatSale, SeatSale]:
+    """A purchase on a list of their own, with a helper; one of someone else that they help with and have codes of."""
+    mine, theirs = make_seat_sale(seats=2, buyer=user), make_seat_sale(seats=3)
+    company_list = create_list(owner_id=user.pk, name="Ockham Works", now=NOON)
+    list_sale(user_id=user.pk, sale_id=mine.pk, company_list_id=company_list.pk, now=NOON)
+    name_helper(user_id=user.pk, sale_id=mine.pk, email="sam@example.org", now=NOON)
+    name_helper(user_id=theirs.buyer_id or 0, sale_id=theirs.pk, email=user.email, now=NOON)
+    people = [Recipient(user.email, user.name), Recipient("other@example.org")]
+    hand_out(SaleHandOutRequest(theirs.pk, people), by_id=user.pk, now=clock.now())
+    return mine, theirs
+
+
 def give_everything(user: User) -> Order:
     """Two orders, two seats with used codes, unused codes, a cart, discounts, connections, logs."""
     for name in ("Clinical skills", "Lab skills"):
@@ -110,6 +128,7 @@ def give_everything(user: User) -> Order:
         assign_code(code_id=unused.pk, email=user.email, by_id=None, now=clock.now())
         DiscountPerson.objects.create(discount=used.discount, email=user.email, added_at=NOON)
         UserSocialAuth.objects.create(user=user, provider=name, uid=f"https://sso.example.org#{name}{user.pk}")
+    give_group_purchases(user)
     make_paid_order(make_product(make_run()), buyer=user, paid="249.00")
     order = make_paid_order(make_product(make_run()), buyer=user, paid="249.00")
     Order.objects.filter(pk=order.pk).update(billing_name=user.name, billing_street="1 Ockham Park")
@@ -223,6 +242,20 @@ def test_seats_are_free_and_unused_codes_are_revoked_as_when_staff_remove_someon
     assert code.assigned_email == ""
     assert not ContractMembership.objects.exists()
     assert Reconcile.objects.exists()
+
+
+def test_group_purchases_are_shared_and_helped_with_no_longer() -> None:
+    ada = make_person()
+    mine, theirs = give_group_purchases(ada)
+    losses = plan_closing(ada).losses
+    assert "The company list “Ockham Works” is deleted." in losses
+    assert any(each.startswith("2 codes of your group purchases aren’t handed out yet.") for each in losses)
+    close(ada)
+    assert not Helper.objects.exists()
+    assert not CompanyList.objects.exists()
+    assert count_seats_of([mine], now=NOON)[mine.discount_id] == SeatCounts(free=2)
+    assert count_seats_of([theirs], now=NOON)[theirs.discount_id] == SeatCounts(free=2, handed_out=1)
+    assert HandOut.objects.open().get().email == "other@example.org"
 
 
 def test_codes_of_an_address_that_was_never_confirmed_stay() -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from b2b.codes import IN_CONTRACT
 from b2b.enums import MailKind, MailState
@@ -29,11 +29,11 @@ from b2b.errors.handouts import (
 from b2b.models import HandOut, HandOutMail
 from b2b.selectors.handouts import used_hand_outs
 from b2b.selectors.lots import ContractLot, Lot
-from b2b.services.handouts.lots import lock_lots, lot_of, record_in_lot, refuse_closed_contract
-from b2b.services.handouts.mails import queue_mails, refuse_too_many
+from b2b.services.handouts.lots import lock_lots, lot_of, record_in_lot
+from b2b.services.handouts.mails import queue_mails
 from b2b.services.handouts.recipients import Recipient, RecipientList, RecipientOutcome, RecipientRow
 from b2b.services.handouts.revoke import end_hand_outs
-from b2b.services.handouts.stocks import ContractStock, Stock
+from b2b.services.handouts.stocks import ContractStock, SaleStock, Stock
 from ecommerce.models import DiscountCode
 from ecommerce.services.discounts.batches import Assignment, assign_codes, remove_from_baskets, replace_code
 from mitxonline.kernel import clock
@@ -55,14 +55,28 @@ class HandOutRequest:
     contract_run_id: int
     recipients: Sequence[Recipient]
 
-    def find_stock(self) -> Stock:
+    def find_stock(self, *, now: datetime) -> Stock:
         return ContractStock.find(self.contract_run_id)
 
-    def lock_stock(self) -> Stock:
+    def lock_stock(self, *, now: datetime) -> Stock:
         return ContractStock.lock(self.contract_run_id)
 
 
-AnyHandOutRequest: TypeAlias = HandOutRequest
+@dataclass(frozen=True, slots=True)
+class SaleHandOutRequest:
+    """Hand codes of a group purchase to these people."""
+
+    seat_sale_id: int
+    recipients: Sequence[Recipient]
+
+    def find_stock(self, *, now: datetime) -> Stock:
+        return SaleStock.find(self.seat_sale_id, now=now)
+
+    def lock_stock(self, *, now: datetime) -> Stock:
+        return SaleStock.lock(self.seat_sale_id, now=now)
+
+
+AnyHandOutRequest: TypeAlias = HandOutRequest | SaleHandOutRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +129,7 @@ def plan_hand_out(request: AnyHandOutRequest, *, now: datetime) -> HandOutPlan:
 
     Raises ContractRunUnknown for a run that is in no contract.
     """
-    return _make_plan(request.find_stock(), request.recipients, now=now)
+    return _make_plan(request.find_stock(now=now), request.recipients, now=now)
 
 
 def hand_out(request: AnyHandOutRequest, *, by_id: int | None, now: datetime, seen: str | None = None) -> HandOutPlan:
@@ -127,13 +141,13 @@ def hand_out(request: AnyHandOutRequest, *, by_id: int | None, now: datetime, se
     TooManyMails.
     """
     with transaction.atomic():
-        stock = request.lock_stock()
+        stock = request.lock_stock(now=now)
         plan = _make_plan(stock, request.recipients, now=now)
         if plan.refusal is not None:
             raise plan.refusal
         if seen is not None:
             refuse_unless_seen(seen, plan.fingerprint)
-        refuse_too_many(plan.people_count, by_id=by_id, now=now)
+        stock.refuse_too_many(plan.people_count, by_id=by_id, now=now)
         shared = stock.shared_code() if stock.is_shared else None
         codes = [shared] * plan.people_count if shared is not None else stock.lock_codes(plan.people_count)
         _record_hand_outs(plan, codes, by_id=by_id, now=now)
@@ -179,8 +193,7 @@ def remind(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> 
             .order_by("pk")
         )
         # Revoking locks the lot before the hand-outs. Locking the lot first here too, the two can't deadlock.
-        for terms in lock_lots({lot_of(each) for each in hand_outs}).values():
-            refuse_closed_contract(terms, now=now)
+        lock_lots({lot_of(each) for each in hand_outs}).refuse_closed(now=now)
         used = used_hand_outs(hand_outs)
         waiting = {each.pk: each for each in hand_outs if each.pk not in used}
         params = {"hand_outs": list(waiting), "today": clock.date_of(now)}
@@ -312,8 +325,11 @@ def _ensure_hand_outs(codes: QuerySet[DiscountCode]) -> list[int]:
     """Return the open hand-outs of these assigned codes; codes that were assigned without one get it now."""
     assigned = list(
         codes.exclude(assigned_email="")
-        .filter(active=True, discount__unlocks__contract_run__isnull=False)
-        .select_related("discount__unlocks__contract_run")
+        .filter(
+            Q(discount__unlocks__contract_run__isnull=False) | Q(discount__seat_sale__isnull=False),
+            active=True,
+        )
+        .select_related("discount__unlocks__contract_run", "discount__seat_sale")
         .select_for_update(of=("self",), no_key=True)
         .order_by("pk")
     )
@@ -322,7 +338,8 @@ def _ensure_hand_outs(codes: QuerySet[DiscountCode]) -> list[int]:
     missing = HandOut.objects.bulk_create(
         [
             HandOut(
-                contract_run=code.discount.unlocks.contract_run,  # type: ignore[union-attr]  # the query asks for it
+                contract_run=code.discount.unlocks.contract_run if code.discount.unlocks is not None else None,
+                seat_sale=None if code.discount.unlocks is not None else code.discount.seat_sale,
                 code=code,
                 email=code.assigned_email,
                 name=code.assigned_name,

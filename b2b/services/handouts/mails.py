@@ -19,16 +19,19 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import get_language, gettext_noop
 
 from b2b.enums import MailKind, MailState
-from b2b.errors.handouts import MailServerAway, TooManyMails
+from b2b.errors.handouts import MailServerAway, TooManyMails, TooManySaleMails
 from b2b.events import HandOutMailsQueued
 from b2b.models import HandOut, HandOutMail, OrganizationMembership
+from b2b.selectors.groups import may_hand_out
 from b2b.selectors.handouts import used_hand_outs
 from b2b.selectors.lots import Lot
 from ecommerce.codes import redeem_url
+from ecommerce.models import SeatSale
+from ecommerce.selectors.registration import find_opened_run, name_giver
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
 from mitxonline.kernel.mail import build_email
-from mitxonline.kernel.names import has_address
+from mitxonline.kernel.names import clean_name, has_address
 from mitxonline.kernel.remote import RemoteAvoided
 from mitxonline.users.models import User
 
@@ -39,6 +42,10 @@ BATCH = 50
 # After temporary errors an e-mail is tried for about half an hour. Then a person has to look.
 MAX_ATTEMPTS = 8
 TEMPORARY = range(400, 500)
+
+# A day's e-mails about a group purchase: the invitation, a reminder and another try for each seat.
+MAILS_A_SEAT = 3
+SPARE_MAILS = 10
 
 Connect = Callable[[], BaseEmailBackend]
 
@@ -79,6 +86,18 @@ def refuse_too_many(count: int, *, by_id: int | None, now: datetime) -> None:
     leaves = recent.order_by("queued_at").values_list("queued_at", flat=True)[place : place + 1].first()
     wait = (leaves + window - now) if leaves is not None else window
     raise TooManyMails(retry_after=max(1, int(wait.total_seconds())), most=most)
+
+
+def refuse_too_many_for_sale(count: int, *, sale: SeatSale, now: datetime) -> None:
+    """Raise TooManySaleMails above three e-mails a seat and day, and a few: taken back and handed out again and again,
+    one seat could otherwise e-mail anyone. The caller holds the lock of the sale.
+    """
+    most, window = MAILS_A_SEAT * sale.seats + SPARE_MAILS, timedelta(days=1)
+    recent = HandOutMail.objects.filter(hand_out__seat_sale=sale, queued_at__gt=now - window)
+    if recent.count() + count <= most:
+        return
+    first = recent.order_by("queued_at").values_list("queued_at", flat=True).first() or now
+    raise TooManySaleMails(retry_after=max(1, int((first + window - now).total_seconds())), most=most)
 
 
 def send_again(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime) -> int:
@@ -238,10 +257,14 @@ def _find_queued(mail_id: int) -> HandOutMail | None:
     return (
         HandOutMail.objects.filter(pk=mail_id, state=MailState.QUEUED)
         .select_related(
-            "hand_out__code",
+            "hand_out__code__moved_to",
             "hand_out__given_by",
             "hand_out__contract_run__course_run",
             "hand_out__contract_run__contract__terms__organization",
+            "hand_out__seat_sale__course_run",
+            "hand_out__seat_sale__buyer",
+            "hand_out__seat_sale__order_line__order",
+            "hand_out__seat_sale__invoice_line__invoice",
         )
         .first()
     )
@@ -261,46 +284,79 @@ def _reason_to_cancel(mail: HandOutMail) -> str | None:
 
 def _build_context(mail: HandOutMail) -> dict[str, object]:
     hand_out = mail.hand_out
-    run, terms = hand_out.contract_run.course_run, hand_out.contract_run.contract.terms
     text = hand_out.code.text if hand_out.code is not None else ""
     return {
         "kind": mail.kind,
         # The e-mail is sent in our name, so a "name" must not smuggle in a link.
         "name": "" if has_address(hand_out.name) else hand_out.name,
-        "course": run.title,
-        "organization": terms.organization.name,
-        "contract": hand_out.contract_run.contract.name,
         "sender": _sender_name(hand_out),
-        "keeps_seat": not hand_out.is_shared and terms.max_learners is not None,
+        "code": text,
+        "link": redeem_url(text),
+        **(_describe_contract(mail) if hand_out.seat_sale is None else _describe_sale(mail, hand_out.seat_sale)),
+    }
+
+
+def _describe_contract(mail: HandOutMail) -> dict[str, object]:
+    run = mail.hand_out.contract_run
+    if run is None:
+        raise ValueError("a hand-out is of a contract or of a sale")
+    terms = run.contract.terms
+    return {
+        "course": run.course_run.title,
+        "organization": terms.organization.name,
+        "contract": run.contract.name,
+        "keeps_seat": not mail.hand_out.is_shared and terms.max_learners is not None,
         "starts": terms.start if terms.start is not None and terms.start > clock.date_of(mail.queued_at) else None,
         "ends": terms.end,
         "price": None if terms.is_free else terms.money,
-        "address": hand_out.email if terms.codes_only_for_assignee and not hand_out.is_shared else "",
-        "code": text,
-        "link": redeem_url(text),
+        "address": mail.hand_out.email if terms.codes_only_for_assignee and not mail.hand_out.is_shared else "",
     }
+
+
+def _describe_sale(mail: HandOutMail, sale: SeatSale) -> dict[str, object]:
+    code = mail.hand_out.code
+    run = find_opened_run(code, sale) if code is not None else sale.course_run
+    giver = clean_name(name_giver(sale))
+    ends = [moment for moment in (run.enrollment_end, run.end_date) if moment is not None]
+    opens = run.enrollment_start
+    return {
+        "course": run.title,
+        # Buyers write their company themselves. Their own name is the sender's.
+        "organization": "" if has_address(giver) or giver == _buyer_name(sale) else giver,
+        "keeps_seat": True,
+        "starts": clock.date_of(opens) if opens is not None and opens > mail.queued_at else None,
+        "ends": clock.date_of(min(ends)) if ends else None,
+        "price": None,
+        "address": mail.hand_out.email,
+    }
+
+
+def _buyer_name(sale: SeatSale) -> str:
+    return sale.buyer.name if sale.buyer is not None else ""
 
 
 def _sender_name(hand_out: HandOut) -> str:
     """Our staff aren't part of the organization, so they aren't named as senders."""
     sender: User | None = hand_out.given_by
-    if sender is None or has_address(sender.name) or not _is_manager(hand_out):
+    if sender is None or has_address(sender.name) or not _gives_codes(hand_out):
         return ""
     return sender.name
 
 
 def _reply_to(hand_out: HandOut) -> list[str]:
-    """Replies go to the manager who sent the invitation; staff don't show their address."""
+    """Replies go to the person who sent the invitation; staff don't show their address."""
     sender: User | None = hand_out.given_by
     if sender is None or not sender.is_active:
         return []
-    return [sender.email] if _is_manager(hand_out) else []
+    return [sender.email] if _gives_codes(hand_out) else []
 
 
-def _is_manager(hand_out: HandOut) -> bool:
-    """Tell whether the sender manages the organization of the contract."""
+def _gives_codes(hand_out: HandOut) -> bool:
+    """Tell whether the sender manages the organization, or is the buyer of the seats or a helper."""
     if hand_out.given_by is None:
         return False
+    if hand_out.contract_run is None:
+        return may_hand_out(user_id=hand_out.given_by.pk, sale_id=hand_out.seat_sale_id or 0)
     managed = OrganizationMembership.objects.filter(
         organization_id=hand_out.contract_run.contract.terms.organization_id,
         user=hand_out.given_by,

@@ -16,10 +16,11 @@ from b2b.enums import MailState
 from b2b.errors.handouts import CodeNotAssigned, CodeNotRevocable, HandOutUnknown
 from b2b.models import ContractTerms, HandOut, HandOutMail
 from b2b.requests import request_reconcile
-from b2b.selectors.lots import ContractLot, Lot
+from b2b.selectors.lots import ContractLot, Lot, SaleLot
 from b2b.services.handouts.lots import lock_lots, record_in_lot
 from ecommerce.models import DiscountCode
 from ecommerce.services.discounts.batches import unassign_codes
+from ecommerce.services.registration.codes import draw_unused_texts
 from mitxonline.kernel.text import normalize_email
 
 
@@ -37,10 +38,13 @@ def revoke_codes(lot: Lot, *, code_ids: Sequence[int], by_id: int | None, now: d
     """Revoke those of these codes that are assigned and unused; return how many."""
     with transaction.atomic():
         lock_lots([lot])
-        codes = lot.codes().filter(pk__in=code_ids)
-        revoked = end_codes(list(codes.values_list("pk", flat=True)), by_id=by_id, now=now)
+        codes = list(lot.codes().filter(pk__in=code_ids).values_list("pk", flat=True))
+        # Registration codes have texts that people can type.
+        texts = draw_unused_texts(len(codes)) if isinstance(lot, SaleLot) else ()
+        revoked = end_codes(codes, texts=texts, by_id=by_id, now=now)
         if revoked:
             record_in_lot(lot, "b2b.code.revoke", by_id=by_id, data={"codes": revoked})
+        if revoked and isinstance(lot, ContractLot):
             # Only the assignment kept it active if the cap was lowered or the contract no longer has codes.
             request_reconcile(contract_id=lot.contract_id, reason=_("Code revoked"), now=now, requested_by_id=by_id)
     return len(revoked)
@@ -85,11 +89,11 @@ def end_hand_outs_to(*, terms: ContractTerms, email: str, by_id: int | None, now
     return len(revoked) + len(end_hand_outs(list(invited.values_list("pk", flat=True)), by_id=by_id, now=now))
 
 
-def end_codes(code_ids: Sequence[int], *, by_id: int | None, now: datetime) -> list[int]:
-    """Unassign the unused ones of these codes, give them a new text, and return their ids."""
+def end_codes(code_ids: Sequence[int], *, texts: Sequence[str] = (), by_id: int | None, now: datetime) -> list[int]:
+    """Unassign the unused ones of these codes, give them a new text (one of `texts`), and return their ids."""
     if not code_ids:
         return []
-    revoked = unassign_codes(code_ids)
+    revoked = unassign_codes(code_ids, texts=texts)
     hand_outs = HandOut.objects.open().filter(code__in=revoked, is_shared=False)
     end_hand_outs(list(hand_outs.values_list("pk", flat=True)), by_id=by_id, now=now)
     return revoked

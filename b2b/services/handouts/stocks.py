@@ -18,21 +18,30 @@ from b2b.enums import WithdrawnBy
 from b2b.errors.handouts import (
     CodesMissing,
     ContractRunUnknown,
-    EnrollmentOverForCodes,
     HandOutRefused,
     NoSeatsLeft,
     NoSeatToGive,
+    SeatSaleUnknown,
+    TooFewSeats,
 )
 from b2b.models import ContractRun, ContractTerms, HandOut, Withdrawal
 from b2b.seats import count_seats
-from b2b.selectors.handouts import seated_addresses, shared_codes, waiting_addresses
-from b2b.selectors.lots import ContractLot, Lot
-from b2b.services.handouts.lots import lock_lots, refuse_closed_contract
+from b2b.selectors.handouts import (
+    has_closed,
+    moved_to_open_run,
+    seated_addresses,
+    shared_codes,
+    waiting_addresses,
+)
+from b2b.selectors.lots import ContractLot, Lot, SaleLot
+from b2b.services.handouts.lots import lock_lots, refuse_closed_contract, refuse_closed_run, refuse_closed_sale
+from b2b.services.handouts.mails import refuse_too_many, refuse_too_many_for_sale
 from b2b.services.handouts.recipients import RecipientFacts
+from courses.enums import EnrollmentMode
 from courses.models import Enrollment
 from ecommerce.codes import NEVER_TAKEN, in_state
 from ecommerce.enums import CodeState
-from ecommerce.models import BasketCode, DiscountCode
+from ecommerce.models import BasketCode, DiscountCode, SeatSale
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,10 @@ class Stock(ABC):
 
     @abstractmethod
     def free_codes(self) -> QuerySet[DiscountCode]: ...
+
+    def refuse_too_many(self, count: int, *, by_id: int | None, now: datetime) -> None:
+        """Raise TooManyMails if that many e-mails are too many at once."""
+        refuse_too_many(count, by_id=by_id, now=now)
 
     @abstractmethod
     def make_hand_out(self, **fields: Any) -> HandOut: ...
@@ -119,7 +132,7 @@ class ContractStock(Stock):
     def lock(cls, contract_run_id: int) -> ContractStock:
         """Return it with locked terms: seats and codes read from here on can't change before the commit."""
         run = cls.find(contract_run_id).run
-        return cls(run, lock_lots([ContractLot(run.contract_id)])[run.contract_id])
+        return cls(run, lock_lots([ContractLot(run.contract_id)]).terms[run.contract_id])
 
     @property
     def lot(self) -> ContractLot:
@@ -182,7 +195,77 @@ class ContractStock(Stock):
         return {"run": self.run.pk}
 
 
-def refuse_closed_run(run: Any, *, now: datetime) -> None:
-    ends = [moment for moment in (run.enrollment_end, run.end_date) if moment is not None]
-    if not run.live or (ends and now > min(ends)):
-        raise EnrollmentOverForCodes(course=run.title)
+class SaleStock(Stock):
+    """The registration codes of a group purchase, one for each person."""
+
+    def __init__(self, sale: SeatSale, *, now: datetime) -> None:
+        self.sale, self.now = sale, now
+        self.key = f"sale {sale.pk}"
+
+    @classmethod
+    def find(cls, sale_id: int, *, now: datetime) -> SaleStock:
+        """Raises SeatSaleUnknown."""
+        sale = SeatSale.objects.filter(pk=sale_id).select_related("course_run").first()
+        if sale is None:
+            raise SeatSaleUnknown
+        return cls(sale, now=now)
+
+    @classmethod
+    def lock(cls, sale_id: int, *, now: datetime) -> SaleStock:
+        lock_lots([SaleLot(sale_id)])
+        return cls.find(sale_id, now=now)
+
+    @property
+    def lot(self) -> SaleLot:
+        return SaleLot(self.sale.pk)
+
+    def refuse_closed(self, *, now: datetime) -> None:
+        refuse_closed_sale(self.sale, now=now)
+
+    def load_facts(self, emails: Collection[str]) -> RecipientFacts:
+        if not emails:
+            return RecipientFacts()
+        enrolled = Enrollment.objects.active().filter(run=self.sale.course_run_id, user__email__in=emails)
+        if self.sale.mode != EnrollmentMode.AUDIT:  # to someone who audits the course, the code gives more
+            enrolled = enrolled.exclude(mode=EnrollmentMode.AUDIT)
+        # Of all purchases of this buyer: two codes for one course would help no one.
+        same_buyer = Q(pk=self.sale.pk)
+        if self.sale.buyer_id is not None:
+            same_buyer |= Q(buyer=self.sale.buyer_id, course_run=self.sale.course_run_id)
+        sales = SeatSale.objects.filter(same_buyer)
+        codes = DiscountCode.objects.filter(discount__seat_sale__in=sales, assigned_email__in=emails)
+        assigned = with_code_facts(codes).filter(in_state(CodeState.ASSIGNED))
+        return RecipientFacts(
+            has_course=set(enrolled.values_list("user__email", flat=True)),
+            has_code=set(assigned.values_list("assigned_email", flat=True)),
+        )
+
+    def count_places(self, people: Collection[str]) -> Places:
+        free = self.free_codes().count()
+        refusal = TooFewSeats(free=free, wanted=len(people)) if len(people) > free else None
+        return Places(free_before=free, free_after=max(0, free - len(people)), refusal=refusal)
+
+    def free_codes(self) -> QuerySet[DiscountCode]:
+        """Return those that no one has and that open something: staff may have moved some to another start."""
+        can_open = moved_to_open_run(self.now)
+        if not has_closed(self.sale.course_run, now=self.now):
+            can_open |= Q(moved_to__isnull=True)
+        return self.lot.codes().filter(NEVER_TAKEN).filter(can_open)
+
+    def lock_codes(self, count: int) -> list[DiscountCode]:
+        # Nothing that redeems a code locks the sale. A code that is being redeemed is passed over.
+        free = self.free_codes().order_by("pk").select_for_update(of=("self",), no_key=True, skip_locked=True)
+        codes = list(free[:count])
+        if len(codes) < count:
+            raise TooFewSeats(free=len(codes), wanted=count)
+        return codes
+
+    def refuse_too_many(self, count: int, *, by_id: int | None, now: datetime) -> None:
+        super().refuse_too_many(count, by_id=by_id, now=now)
+        refuse_too_many_for_sale(count, sale=self.sale, now=now)
+
+    def make_hand_out(self, **fields: Any) -> HandOut:
+        return HandOut(seat_sale=self.sale, **fields)
+
+    def describe(self) -> dict[str, int | bool]:
+        return {"run": self.sale.course_run_id}

@@ -118,7 +118,8 @@ def _contracts_of(user_id: int, email: str) -> set[int]:
     uses = CodeUse.objects.live().filter(user_id=user_id, **{f"{USED_IN}__isnull": False})
     contracts |= set(uses.values_list(USED_IN, flat=True))
     if email:
-        contracts |= set(HandOut.objects.open().filter(email=email).values_list("contract_run__contract_id", flat=True))
+        handed_out = HandOut.objects.open().filter(email=email, contract_run__isnull=False)
+        contracts |= set(handed_out.values_list("contract_run__contract_id", flat=True))
         given = DiscountCode.objects.filter(assigned_email=email, **{f"{IN_CONTRACT}__isnull": False})
         contracts |= set(given.values_list(IN_CONTRACT, flat=True))
     return contracts

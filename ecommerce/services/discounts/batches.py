@@ -189,8 +189,10 @@ WHERE code.id = given.code_id AND code.active AND code.uses = 0 AND code.assigne
 # The counter of a limited code is checked too: after waiting for a row, the counter is fresh and the subquery isn't.
 UNASSIGN = """
 UPDATE ecommerce_discountcode AS code
-SET text = gen_random_uuid()::text, assigned_email = '', assigned_name = '', assigned_at = NULL, assigned_by_id = NULL
-WHERE code.id = ANY(%(codes)s) AND code.assigned_email <> '' AND (code.max_uses IS NULL OR code.uses = 0)
+SET text = coalesce(fresh.text, gen_random_uuid()::text),
+    assigned_email = '', assigned_name = '', assigned_at = NULL, assigned_by_id = NULL
+FROM unnest(%(codes)s::bigint[], %(texts)s::text[]) AS fresh (code_id, text)
+WHERE code.id = fresh.code_id AND code.assigned_email <> '' AND (code.max_uses IS NULL OR code.uses = 0)
 AND NOT EXISTS (
     SELECT FROM ecommerce_codeuse AS use WHERE use.code_id = code.id AND use.state IN ('held', 'confirmed', 'retired')
 )
@@ -340,13 +342,13 @@ def assign_codes(
     )
 
 
-def unassign_codes(code_ids: Sequence[int]) -> list[int]:
+def unassign_codes(code_ids: Sequence[int], *, texts: Sequence[str] = ()) -> list[int]:
     """Free the unused ones of these assigned codes. Return their ids.
 
-    Each gets a new text, so the old link no longer works. They are also removed from baskets, which refer to the code
-    and not to its text.
+    Each gets a new text, its own of `texts` or a long one, so the old link no longer works. They are also removed from
+    baskets, which refer to the code and not to its text.
     """
-    ids = sorted(pk for (pk,) in fetch_sql(UNASSIGN, {"codes": list(code_ids)}))
+    ids = sorted(pk for (pk,) in fetch_sql(UNASSIGN, {"codes": list(code_ids), "texts": list(texts)}))
     remove_from_baskets(ids)
     return ids
 

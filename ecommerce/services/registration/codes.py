@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ecommerce.enums import CodeChangeKind, DiscountType, PaymentType, RedemptionType
-from ecommerce.models import Discount, InvoiceLine, OrderLine, Product, SeatSale
+from ecommerce.models import Discount, DiscountCode, InvoiceLine, OrderLine, Product, SeatSale
 from mitxonline.kernel.db import fetch_sql
 from mitxonline.kernel.trace import trace_id
 
@@ -152,6 +152,14 @@ def draw_texts(count: int) -> Collection[str]:
     while len(texts) < count:
         texts.add("".join(_letters()))
     return texts
+
+
+def draw_unused_texts(count: int) -> list[str]:
+    """Draw texts that no code has. Should another transaction take one meanwhile, the database refuses the second."""
+    texts = draw_texts(count)
+    while taken := set(DiscountCode.objects.filter(normalized__in=texts).values_list("normalized", flat=True)):
+        texts = {*texts} - taken | {*draw_texts(len(taken))}
+    return list(texts)
 
 
 def _letters() -> Iterator[str]:
