@@ -17,6 +17,7 @@ from django.utils.crypto import get_random_string
 from wagtail.models import Site
 
 from b2b.models import OrganizationMembership, SeatRequest
+from b2b.services.groups.lists import create_list
 from b2b.services.seats.membership import add_member
 from cms.services.groups import B2B_MANAGERS, EDITORS, FINANCE
 from courses.services.enrollments import enroll
@@ -37,6 +38,7 @@ from tests.factories import (
     make_user,
 )
 from tests.factories.orders import make_paid_order, make_payment
+from tests.factories.seats import make_seat_sale
 
 # The order of the letters in the table.
 ROLES = ("anonymous", "learner", "other", "manager", "editor", "contracts", "finance", "admin")
@@ -122,7 +124,11 @@ def make_world() -> World:
         state=DeliveryState.DEAD,
         finished_at=NOON,
     )
+    sale = make_seat_sale(seats=2, buyer=people["learner"])
+    company_list = create_list(owner_id=people["learner"].pk, name="Acme", now=NOON)
     things = {
+        "sale": str(sale.pk),
+        "company_list": str(company_list.pk),
         "enrollment": str(enrollment.pk),
         "order": str(order.pk),
         "number": order.number,
