@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from courses.models import CourseRun
-from dev.demo.people import BUYERS, FINANCE_OFFICER, Account
+from dev.demo.people import BUYERS, FINANCE_OFFICER, MIRA, Account
 from ecommerce.enums import DisputeState, EnrollmentAfter, RefundWhy
+from ecommerce.errors.codes import CodeRefused
 from ecommerce.gateways.base import DisputeNotice, PaymentNotice, PaymentOutcome
-from ecommerce.models import Order, OrderNote, PaymentAttempt, Product
+from ecommerce.models import DiscountCode, Order, OrderNote, PaymentAttempt, Product
 from ecommerce.selectors.baskets import BasketOwner
+from ecommerce.selectors.business import BusinessDetails
 from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.baskets.baskets import add_products, apply_code
 from ecommerce.services.checkout.checkout import begin_checkout
@@ -20,6 +23,7 @@ from ecommerce.services.payment.sandbox import answer_sandbox
 from ecommerce.services.refunds.disputes import follow_dispute
 from ecommerce.services.refunds.refunds import refund_order
 from ecommerce.services.refunds.requests import request_refund
+from ecommerce.services.registration.redemption import redeem_registration_code
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 
@@ -33,6 +37,8 @@ class Story:
     days_ago: int
     goes_on: Callable[[Order, datetime], None]
     code: str = ""
+    seats: int | None = None
+    details: BusinessDetails | None = None
 
 
 def ensure_orders(*, now: datetime) -> None:
@@ -57,10 +63,10 @@ def _place_order(story: Story, user: User, then: datetime, now: datetime) -> Ord
     if len(products) < len(story.courses):  # an operator has taken a course off sale
         return None
     owner = BasketOwner(user_id=user.pk)
-    add_products(owner=owner, product_ids=[product.pk for product in products], now=then)
+    add_products(owner=owner, product_ids=[product.pk for product in products], seats=story.seats, now=then)
     if story.code:
         apply_code(owner=owner, text=story.code, user_id=user.pk, now=then)
-    return begin_checkout(owner=owner, user_id=user.pk, now=then).order
+    return begin_checkout(owner=owner, user_id=user.pk, now=then, details=story.details).order
 
 
 def _find_product(number: str, then: datetime, now: datetime) -> Product | None:
@@ -153,7 +159,30 @@ def _settle(order: Order, at: datetime, *, paid: Money | None = None, session: s
     settle_notice(notice=notice, gateway_name=attempt.gateway, now=at)
 
 
+def pay_and_redeem_some(order: Order, now: datetime) -> None:
+    """Pay for a group, of which some have redeemed their codes by now."""
+    pay(order, now)
+    codes = DiscountCode.objects.filter(discount__seat_sale__order_line__order=order).order_by("pk")
+    people = User.objects.filter(email__in=[each.email for each in (HENRIK, PRIYA, MAREK, OLA, NOOR)]).order_by("pk")
+    for hours, (code, learner) in enumerate(zip(codes, people, strict=False), start=3):
+        with suppress(CodeRefused):  # one who has the course keeps the code free
+            redeem_registration_code(text=code.text, user_id=learner.pk, now=order.placed_at + timedelta(hours=hours))
+
+
 CLARA, HENRIK, PRIYA, TOMAS, INGRID, MAREK, YUKI, OLA, NOOR = BUYERS
+
+HARBOR_CLINIC = BusinessDetails(
+    company="Harbor Clinic",
+    contact_name="Mira Costa",
+    contact_email="mira.costa@harborclinic.example",
+    street="12 Harbor Way",
+    city="Boston",
+    region="MA",
+    postal_code="02110",
+    country="US",
+    tax_id="12-3456789",
+    po_number="HC-2026-118",
+)
 
 STORIES = (
     Story(CLARA, ("PY101", "ST240"), 1, pay),
@@ -165,4 +194,5 @@ STORIES = (
     Story(MAREK, ("WR101",), 5, pay_twice),
     Story(YUKI, ("ST120",), 0, leave_at_the_bank),
     Story(OLA, ("WR101",), 3, decline),
+    Story(MIRA, ("ST240",), 6, pay_and_redeem_some, seats=12, details=HARBOR_CLINIC),
 )

@@ -36,6 +36,7 @@ AMARA = Account("amara.okafor@northgate.example", "Amara Okafor", "Learner, Nort
 JONAS = Account("jonas.berg@northgate.example", "Jonas Berg", "Learner with a code waiting")
 SAM = Account("sam.taylor@larkfield.example", "Sam Taylor", "Learner, Larkfield University")
 LEA = Account("lea.moreau@mail.example", "Lea Moreau", "Learner without an organization")
+MIRA = Account("mira.costa@harborclinic.example", "Mira Costa", "Buyer for a group, Harbor Clinic")
 
 OSKAR = Account("oskar.lind@brightwater.example", "Oskar Lind", "Organization manager, Brightwater Council")
 
@@ -52,7 +53,7 @@ BUYERS = (
     Account("noor.haddad@mail.example", "Noor Haddad", "Buyer"),
 )
 
-ACCOUNTS = (ADMIN, EDITOR, FINANCE_OFFICER, CONTRACTS, DANA, AMARA, JONAS, OSKAR, SAM, LEA)
+ACCOUNTS = (ADMIN, EDITOR, FINANCE_OFFICER, CONTRACTS, DANA, AMARA, JONAS, OSKAR, SAM, LEA, MIRA)
 
 _FIRST = (
     "Aiko", "Björn", "Carmen", "Dawit", "Elif", "Femi", "Greta", "Hassan", "Ines", "Jakub", "Kofi", "Lina",

@@ -39,7 +39,15 @@ from ecommerce.models import (
 )
 from ecommerce.roles import ShopScope
 from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next_to_refund
-from ecommerce.selectors.receipts import BilledTo, billed_to, describe_courses, prefetch_program_courses
+from ecommerce.selectors.receipts import BilledTo, billed_to, describe_courses, prefetch_program_courses, seats_text
+from ecommerce.selectors.seat_sales import (
+    RegistrationCodeRow,
+    SeatCounts,
+    codes_of_sales,
+    count_seats,
+    describe_codes,
+    sales_of_order,
+)
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 
@@ -71,9 +79,13 @@ class LogEntry:
     details: str
 
 
+# So many registration codes of an order its page lists; the page of a code finds any other.
+CODES_AT_DESK = 100
+
+
 @dataclass(frozen=True, slots=True)
 class LineAtDesk:
-    """One line with what is left of its price."""
+    """One line with what is left of its price. ``counts`` says what became of a group's codes."""
 
     line: OrderLine
     code: str
@@ -81,6 +93,9 @@ class LineAtDesk:
     refunded: Money
     left: Money
     courses: tuple[str, ...]
+    seats_text: str = ""
+    counts: SeatCounts | None = None
+    codes: tuple[RegistrationCodeRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,8 +395,11 @@ def _read_amount(words: str) -> Decimal | None:
 
 
 def _describe_lines(order: Order) -> Iterator[LineAtDesk]:
-    lines = list(order.lines.select_related("code", "product__course_run").order_by("pk"))
+    lines = list(order.lines.select_related("code", "product__course_run", "seat_sale").order_by("pk"))
     prefetch_program_courses(lines)
+    has_seats = any(line.is_group for line in lines)
+    counts = {each.line_id: each for each in count_seats(sales_of_order(order))} if has_seats else {}
+    codes = _list_codes(order) if has_seats else {}
     for line in lines:
         yield LineAtDesk(
             line=line,
@@ -390,7 +408,18 @@ def _describe_lines(order: Order) -> Iterator[LineAtDesk]:
             refunded=Money(line.refunded, line.currency),
             left=Money(line.due - line.refunded, line.currency),
             courses=tuple(map(str, describe_courses(line, now=order.fulfilled_at or order.placed_at))),
+            seats_text=seats_text(line.seats, line.unit_price),
+            counts=counts.get(line.pk),
+            codes=tuple(codes.get(line.pk, ())),
         )
+
+
+def _list_codes(order: Order) -> dict[int | None, list[RegistrationCodeRow]]:
+    """Read the first registration codes of an order by line; three queries for any number of them."""
+    rows: dict[int | None, list[RegistrationCodeRow]] = {}
+    for row in describe_codes(codes_of_sales(sales_of_order(order))[:CODES_AT_DESK]):
+        rows.setdefault(row.line_id, []).append(row)
+    return rows
 
 
 def _read_log(order: Order) -> Iterator[LogEntry]:

@@ -35,6 +35,9 @@ class OrderFileRow:
     key: str
     sku: str
     mode: str
+    seats: int | None
+    company: str
+    po_number: str
     code: str
     discount_name: str
     list_price: Decimal
@@ -112,6 +115,9 @@ def _row(
         key=line.item_id,
         sku=line.sku,
         mode=line.get_mode_display(),
+        seats=line.seats,
+        company=order.company,
+        po_number=order.po_number,
         code=str(line.code) if line.code is not None else "",
         discount_name=line.discount_label,
         list_price=amount(line.list_price),

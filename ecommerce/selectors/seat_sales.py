@@ -23,6 +23,7 @@ class RegistrationCodeRow:
     given_to: str = ""
     used_by: str = ""
     used_at: datetime | None = None
+    line_id: int | None = None
 
     @property
     def url(self) -> str:
@@ -41,6 +42,7 @@ class RegistrationCodeRow:
 class SeatCounts:
     """How many seats of a sale are used, can still be used, and were switched off."""
 
+    line_id: int | None
     title: str
     seats: int
     used: int
@@ -81,7 +83,9 @@ def count_seats(sales: QuerySet[SeatSale]) -> list[SeatCounts]:
     rows = []
     for sale in sales.select_related("course_run", "order_line"):
         used, free, off = counted.get(sale.discount_id, (0, 0, 0))
-        rows.append(SeatCounts(title=title_of_sale(sale), seats=sale.seats, used=used, free=free, off=off))
+        rows.append(
+            SeatCounts(sale.order_line_id, title=title_of_sale(sale), seats=sale.seats, used=used, free=free, off=off)
+        )
     return rows
 
 
@@ -101,4 +105,5 @@ def _describe_code(code: DiscountCode) -> RegistrationCodeRow:
         given_to=code.assigned_name or code.assigned_email,
         used_by=use.user.display_name if use is not None else "",
         used_at=use.created_at if use is not None else None,
+        line_id=code.discount.seat_sale.order_line_id,
     )

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connections
 from django.test import override_settings
 
-from ecommerce.models import Order, PaymentAttempt
+from ecommerce.models import DiscountCode, Order, PaymentAttempt
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products
 from ecommerce.services.checkout.checkout import begin_checkout
@@ -96,6 +96,16 @@ def checkout_at_once() -> Result:
 def paid_at_once() -> Result:
     floor = one_after_another(pay, [buy(user) for user in buyers_with_baskets()])
     return result(at_once(pay, [buy(user) for user in buyers_with_baskets()]), floor, "fulfilled orders")
+
+
+@bench("group checkout: 1,000 seats for nothing")
+def group_checkout() -> Result:
+    user, product = make_user(), make_product(price="0")
+    add_products(owner=BasketOwner(user_id=user.pk), product_ids=[product.pk], seats=1000, now=NOON)
+    with measured() as cost:
+        buy(user)
+    made = DiscountCode.objects.filter(discount__seat_sale__buyer=user).count()
+    return Result(cost=cost, query_budget=45, note=f"{made:,} registration codes")
 
 
 @bench("checkout through Stripe, two courses")
