@@ -10,7 +10,7 @@ from django.db import transaction
 
 from ecommerce.enums import OrderState
 from ecommerce.errors.checkout import BasketChanged, BasketEmpty
-from ecommerce.models import DiscountCode, Order, OrderLine, SeatSale
+from ecommerce.models import Basket, DiscountCode, Order, OrderLine, SeatSale
 from ecommerce.selectors.basket_prices import price_current_basket
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets import baskets
@@ -92,7 +92,7 @@ def test_without_the_baskets_lock_a_changed_number_would_stay_in_a_cart_that_was
     product = make_product(price="0")
     add_products(owner=owner, product_ids=[product.pk], seats=3, now=NOON)
     seen = price_current_basket(owner, user_id=owner.user_id, now=NOON).fingerprint
-    monkeypatch.setattr(baskets.Basket.objects, "locked", lambda: baskets.Basket.objects.order_by("pk"))
+    monkeypatch.setattr(Basket.objects, "locked", lambda: Basket.objects.order_by("pk"))
     meeting = meet_at(baskets, "lock_basket", parties=2, patience=0.2)
 
     def changing() -> None:
