@@ -155,7 +155,7 @@ def _describe_unsettled(order: Order) -> UnsettledOrder:
     runs = find_line_runs(lines)
     return UnsettledOrder(
         number=order.number,
-        line_keys=frozenset(line.key for line in lines),
+        line_keys=frozenset(line.line_key for line in lines),
         course_ids=frozenset(course_id for each in runs.values() for course_id in each),
         titles=tuple(line.title for line in lines),
         is_at_bank=order.state == OrderState.PENDING and not has_money(order),

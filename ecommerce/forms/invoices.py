@@ -20,9 +20,9 @@ from wagtail.admin.widgets import AdminDateInput
 from wagtail.snippets.widgets import AdminSnippetChooser
 
 from courses.selectors.run_dates import format_run_dates
-from ecommerce.models import Customer, Invoice, Product, ShopSettings
+from ecommerce.models import MAX_SEATS, Customer, Invoice, Product, ShopSettings
 from ecommerce.models.fields import find_amount_problem
-from ecommerce.models.invoice import MAX_SEATS, PARTY_FIELDS
+from ecommerce.models.invoice import PARTY_FIELDS
 from ecommerce.roles import WHOLE_SHOP, ShopScope
 from ecommerce.selectors.invoice_seats import CreditRequest, SeatCounts
 from ecommerce.selectors.invoices import LineOfInvoice, sellable_products

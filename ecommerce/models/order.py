@@ -371,7 +371,7 @@ class OrderLine(models.Model):
         return self.seats is not None
 
     @property
-    def key(self) -> LineKey:
+    def line_key(self) -> LineKey:
         return self.product_id, self.is_group
 
     @property

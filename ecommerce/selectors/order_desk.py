@@ -41,8 +41,8 @@ from ecommerce.roles import ShopScope
 from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next_to_refund
 from ecommerce.selectors.receipts import BilledTo, billed_to, describe_courses, prefetch_program_courses, seats_text
 from ecommerce.selectors.seat_sales import (
+    OrderedSeats,
     RegistrationCodeRow,
-    SeatCounts,
     codes_of_sales,
     count_seats,
     describe_codes,
@@ -94,7 +94,7 @@ class LineAtDesk:
     left: Money
     courses: tuple[str, ...]
     seats_text: str = ""
-    counts: SeatCounts | None = None
+    counts: OrderedSeats | None = None
     codes: tuple[RegistrationCodeRow, ...] = ()
 
 

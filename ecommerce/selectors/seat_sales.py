@@ -39,7 +39,7 @@ class RegistrationCodeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class SeatCounts:
+class OrderedSeats:
     """How many seats of a sale are used, can still be used, and were switched off."""
 
     line_id: int | None
@@ -68,7 +68,7 @@ def describe_codes(codes: Iterable[DiscountCode]) -> list[RegistrationCodeRow]:
     return [_describe_code(code) for code in codes]
 
 
-def count_seats(sales: QuerySet[SeatSale]) -> list[SeatCounts]:
+def count_seats(sales: QuerySet[SeatSale]) -> list[OrderedSeats]:
     """Count the seats of these sales; two queries."""
     codes = with_code_facts(DiscountCode.objects.filter(discount__seat_sale__in=sales))
     by_discount = codes.order_by("discount").values_list("discount")
@@ -84,7 +84,7 @@ def count_seats(sales: QuerySet[SeatSale]) -> list[SeatCounts]:
     for sale in sales.select_related("course_run", "order_line"):
         used, free, off = counted.get(sale.discount_id, (0, 0, 0))
         rows.append(
-            SeatCounts(sale.order_line_id, title=title_of_sale(sale), seats=sale.seats, used=used, free=free, off=off)
+            OrderedSeats(sale.order_line_id, title=title_of_sale(sale), seats=sale.seats, used=used, free=free, off=off)
         )
     return rows
 

@@ -294,7 +294,7 @@ def _sort_open_orders(
     placed, superseded = None, []
     for order in others:
         is_from_here = order.basket_id == basket.pk
-        has_same_product = any(line.key in keys for line in order.lines.only("order", "product", "seats"))
+        has_same_product = any(line.line_key in keys for line in order.lines.only("order", "product", "seats"))
         if order.state == OrderState.REVIEW:
             if has_same_product and has_money(order):
                 raise PaymentUnderWay(number=order.number)
