@@ -19,7 +19,7 @@ _GROUPED = re.compile(r"\+?\d{1,3}([, ’']\d{3})+")
 _WHOLE = re.compile(r"[+-]?\d+")
 
 
-class SeatsField(forms.CharField):
+class GroupSizeField(forms.CharField):
     """A whole number from 1 to 1,000, as people write it: “40”, “1,000”. It says what is wrong with anything else."""
 
     default_error_messages = {
@@ -68,7 +68,7 @@ class SeatsForm(forms.Form):
         required=False,
         error_messages={"invalid_choice": _("Choose whether the course is for you or for a group.")},
     )
-    seats = SeatsField(required=False)
+    seats = GroupSizeField(required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
