@@ -43,6 +43,7 @@ from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 
 PER_PAGE = 25
+NO_FILTER = CodeFilter()
 # A code that is handed out under one of these leads somewhere, now or later. Contracts are listed in the order below.
 ADMITTING = (ContractStanding.OPEN, ContractStanding.NOT_STARTED)
 IN_ORDER = (*ADMITTING, ContractStanding.ENDED, ContractStanding.INACTIVE)
@@ -231,9 +232,9 @@ def managed_contracts(organization_id: int, *, now: datetime, contract_id: int |
 # --- Codes of a contract with a cap ----------------------------------------------------------------------------------
 
 
-def count_codes(lot: Lot, *, now: datetime) -> dict[str, int]:
-    """Return how many codes are in each state; one query."""
-    return _count_states(_codes(lot, now), ManagedCodeState)
+def count_codes(lot: Lot, code_filter: CodeFilter = NO_FILTER, *, now: datetime) -> dict[str, int]:
+    """Return how many codes of the filter are in each state, whatever state it asks for; one query."""
+    return _count_states(filter_codes(lot, replace(code_filter, state=""), now=now).order_by(), ManagedCodeState)
 
 
 def filter_codes(lot: Lot, code_filter: CodeFilter, *, now: datetime) -> QuerySet[DiscountCode]:
@@ -313,9 +314,10 @@ def shared_code_lines(contract: ManagedContract) -> list[SharedCode]:
     ]
 
 
-def count_invitations(contract_id: int, *, now: datetime) -> dict[str, int]:
-    """Return how many invitations are in each state; one query."""
-    return _count_states(_invitations(contract_id, now), INVITATION_STATES)
+def count_invitations(contract_id: int, code_filter: CodeFilter = NO_FILTER, *, now: datetime) -> dict[str, int]:
+    """Return how many invitations of the filter are in each state, whatever state it asks for; one query."""
+    invitations = filter_invitations(contract_id, replace(code_filter, state=""), now=now).order_by()
+    return _count_states(invitations, INVITATION_STATES)
 
 
 def filter_invitations(contract_id: int, code_filter: CodeFilter, *, now: datetime) -> QuerySet[HandOut]:

@@ -154,10 +154,10 @@ def build_codes_page(place: ContractPlace, *, params: Mapping[str, str], now: da
     rows: QuerySet[Any]
     load_lines: Callable[..., list[ManagedCode]]
     if contract.has_cap:
-        counts, load_lines = count_codes(place.lot, now=now), code_lines
+        counts, load_lines = count_codes(place.lot, code_filter, now=now), code_lines
         rows = filter_codes(place.lot, code_filter, now=now)
     else:
-        counts, load_lines = count_invitations(contract_id, now=now), invitation_lines
+        counts, load_lines = count_invitations(contract_id, code_filter, now=now), invitation_lines
         rows = filter_invitations(contract_id, code_filter, now=now)
     page = paginate_codes(rows, code_filter, counts, params.get(PAGE))
     return CodesPage(

@@ -301,7 +301,7 @@ class TestWhatIsSaid:
         redeem_code(page, used)
         DiscountCode.objects.filter(pk__in=[handed.pk, other.pk]).update(assigned_email="lea@x.example")
         plan = self.plan(page, integration_type=SSO, max_learners=None)
-        assert "2 codes keep working because someone has them: they let people in beside signing in." in plan.sentences
+        assert "2 live codes keep working: they let people in beside signing in." in plan.sentences
         change_terms(page, integration_type=SSO, max_learners=None)
         assert {code.pk for code in active_codes_of(page)} >= {handed.pk, other.pk}
 

@@ -238,6 +238,20 @@ class TestCodes:
         page = dana.get(manage(world), {"course": other.pk}).content.decode()
         assert "Showing 1–1 of 1" in page
 
+    @pytest.mark.parametrize("asked", [{}, {"course": "other"}, {"q": "ines"}, {"course": "other", "state": "free"}])
+    def test_the_tabs_count_what_they_lead_to_and_add_up(
+        self, world: Northgate, dana: Client, asked: dict[str, str]
+    ) -> None:
+        other = make_contract_run(world.contract, codes=3)
+        give(world, "ines", "samuel")
+        give(world, "bo", run=other)
+        HandOutMail.objects.filter(hand_out__email__startswith="samuel").update(state=MailState.FAILED)
+        asked = {name: str(other.pk) if value == "other" else value for name, value in asked.items()}
+        everything, *states = dana.get(manage(world), asked).context["page"].tabs
+        assert int(everything.count) == sum(int(tab.count) for tab in states)
+        for tab in (everything, *states):
+            assert dana.get(manage(world) + tab.url).context["page"].page.paginator.count == int(tab.count)
+
     @pytest.mark.parametrize("codes", [3, 120])
     def test_the_list_costs_the_same_for_any_number_of_codes(self, sign_in: SignIn, codes: int, db: None) -> None:
         world = make_northgate(codes=codes, seats=codes)

@@ -279,8 +279,8 @@ def _describe_doors(plan: TermsPlan) -> Iterator[str]:
             yield _("People of the organization see the price once they have signed in, and pay with a code.")
     if plan.codes_that_stay:
         sentence = ngettext_lazy(
-            "%(number)s code keeps working because someone has it: it lets people in beside signing in.",
-            "%(number)s codes keep working because someone has them: they let people in beside signing in.",
+            "%(number)s live code keeps working: it lets people in beside signing in.",
+            "%(number)s live codes keep working: they let people in beside signing in.",
             "n",
         )
         yield say_count(sentence, plan.codes_that_stay)
