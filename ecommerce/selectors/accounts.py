@@ -139,6 +139,10 @@ def _describe_order(order: Order) -> dict[str, Any]:
             "postal_code": order.billing_postal_code,
             "country": order.billing_country,
             "tax_number": order.billing_tax_id,
+            "company": order.company,
+            "contact": order.contact_name,
+            "contact_email": order.contact_email,
+            "purchase_order": order.po_number,
         },
         "lines": [_describe_line(each) for each in order.lines.all()],
         "payments": [_describe_payment(each) for each in order.attempts.all()],
@@ -151,6 +155,7 @@ def _describe_line(line: OrderLine) -> dict[str, Any]:
     return {
         "title": line.title,
         "item": line.item_id,
+        "seats": line.seats,
         "list_price": _amount(line.list_price, line.currency),
         "discount": _amount(line.discount_amount, line.currency),
         "discount_note": line.discount_note,

@@ -44,6 +44,7 @@ from ecommerce.models import (
     RefundRequest,
 )
 from ecommerce.selectors.discount_access import discount_access_of
+from ecommerce.selectors.receipts import seats_text
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.text import normalize_code
 from mitxonline.kernel.timeline import (
@@ -537,7 +538,9 @@ def _describe_line(line: OrderLine) -> str:
     note = line.discount_note
     if line.code is not None:
         note = note.replace(line.code.text, shorten_code(line.code.text))
-    return f"{line.title}: {price} ({note})" if note else f"{line.title}: {price}"
+    seats = seats_text(line.seats, line.unit_price)
+    title = f"{line.title}, {seats}" if seats else line.title
+    return f"{title}: {price} ({note})" if note else f"{title}: {price}"
 
 
 def _name_gateway(name: str) -> str:

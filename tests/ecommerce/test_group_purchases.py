@@ -33,8 +33,9 @@ from ecommerce.services.baskets.baskets import (
     remove_product,
     settle_shown_basket,
 )
-from ecommerce.services.checkout.checkout import begin_checkout, place_order
+from ecommerce.services.checkout.checkout import begin_checkout, cancel_order, place_order
 from ecommerce.services.checkout.giving_up import give_up_removed
+from ecommerce.services.orders.closing import close_carts_and_orders
 from ecommerce.services.orders.fulfillment import fulfill_order
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
@@ -469,3 +470,12 @@ def test_stripe_is_told_the_number_of_seats_where_each_has_a_whole_price(
     described: Any = _line_item(PaymentLine("Soils", Money(due, "USD"), seats), None)  # type: ignore[arg-type]
     price = described["price_data"]
     assert (described["quantity"], price["unit_amount"], price["product_data"]["name"]) == item
+
+
+def test_a_deleted_buyer_leaves_no_business_details_on_orders_that_were_never_paid(owner: BasketOwner) -> None:
+    add_products(owner=owner, product_ids=[make_product().pk], seats=3, now=NOON)
+    order = place_order(owner=owner, user_id=owner.user_id or 0, now=NOON, details=DETAILS)
+    cancel_order(order_id=order.pk, now=NOON, reason="test")
+    close_carts_and_orders(user_id=owner.user_id or 0, email="")
+    order.refresh_from_db()
+    assert business_details(order).is_empty

@@ -6,11 +6,12 @@ from ecommerce.enums import AttemptState
 from ecommerce.models import DiscountCode, DiscountPerson, Order, RefundRequest
 from ecommerce.rules import lock_courses_of
 from ecommerce.selectors.accounts import find_obstacles
+from ecommerce.selectors.business import BusinessDetails
 from ecommerce.services.baskets.baskets import lock_baskets_of
 from mitxonline.users.closing import AccountNeeded
 from mitxonline.users.models import User
 
-_BILLING = ("name", "street", "city", "region", "postal_code", "country", "tax_id")
+_NAMES_PAYER = ("billing_name", *BusinessDetails().columns())
 
 
 def close_carts_and_orders(*, user_id: int, email: str) -> None:
@@ -29,7 +30,7 @@ def close_carts_and_orders(*, user_id: int, email: str) -> None:
         basket.delete()
     # Tax law wants to know who paid. An order that was never paid says so for no one.
     unpaid = Order.objects.filter(pk__in=ids).exclude(attempts__state=AttemptState.PAID)
-    unpaid.update(**{f"billing_{name}": "" for name in _BILLING})
+    unpaid.update(**dict.fromkeys(_NAMES_PAYER, ""))
     RefundRequest.objects.filter(order__in=ids).update(text="")
     if email:
         DiscountPerson.objects.filter(email=email).delete()
