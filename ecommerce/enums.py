@@ -290,4 +290,4 @@ class InvoiceAge(models.TextChoices):
     UP_TO_30 = "0-30", _("0–30 days")
     UP_TO_60 = "31-60", _("31–60 days")
     UP_TO_90 = "61-90", _("61–90 days")
-    OVER_90 = "over-90", _("More than 90 days")
+    OVER_90 = "over-90", _("Over 90 days")

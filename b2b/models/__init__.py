@@ -1,5 +1,6 @@
 """Organizations, contracts, seats and hand-outs."""
 
+from b2b.models.contract_invoice import ContractInvoice
 from b2b.models.contract_run import ContractRun
 from b2b.models.courseware import ContractCourseware
 from b2b.models.group import CompanyList, Helper, ListedSale
@@ -15,6 +16,7 @@ from b2b.models.withdrawal import Withdrawal
 __all__ = [
     "CompanyList",
     "ContractCourseware",
+    "ContractInvoice",
     "ContractMembership",
     "ContractPage",
     "ContractRun",

@@ -22,6 +22,7 @@ from b2b.enums import ContractStanding, IntegrationType, MembershipState, Reconc
 from b2b.models import ContractPage, ContractTerms, OrganizationPage
 from b2b.selectors.contracts import list_contracts
 from ecommerce.enums import CodeState
+from ecommerce.roles import Action, may
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.staff.lists import StaffIndexView
@@ -113,6 +114,7 @@ TABS = (
     WorkbenchTab("codes", _("Codes"), requires_edit=True),
     WorkbenchTab("invitations", _("Invitations"), requires_edit=True),
     WorkbenchTab("members", _("Members"), requires_edit=True),
+    WorkbenchTab("invoices", _("Invoices"), requires_edit=False),
     WorkbenchTab("activity", _("Activity"), requires_edit=False),
 )
 
@@ -178,7 +180,9 @@ class ContractMixin(StaffPageMixin):
         return [
             {"label": tab.label, "url": contract_url(tab.name, self.contract.pk), "is_here": tab.name == self.tab}
             for tab in TABS
-            if (self.can_edit or not tab.requires_edit) and (tab.name != "invitations" or shares_codes)
+            if (self.can_edit or not tab.requires_edit)
+            and (tab.name != "invitations" or shares_codes)
+            and (tab.name != "invoices" or may(self.request.user, Action.INVOICE_VIEW))
         ]
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:

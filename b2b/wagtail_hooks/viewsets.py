@@ -26,6 +26,7 @@ from b2b.wagtail_hooks.handouts import (
     ReplaceView,
     RevokeView,
 )
+from b2b.wagtail_hooks.invoices import AddContractInvoiceView, ContractInvoicesView
 from b2b.wagtail_hooks.needs import FailedMailsIndex, SeatRequestIndex, SeatRequestView, SendMailAgainView
 from b2b.wagtail_hooks.organizations import OrganizationDetail, OrganizationIndex
 from b2b.wagtail_hooks.people import AddManagerView, ChangeManagerView, PeopleView
@@ -141,6 +142,8 @@ class ContractViewSet(ViewSet):
             path("<int:pk>/members/add/", view(AddMembersView), name="add_member"),
             path("<int:pk>/members/<int:seat_id>/remove/", view(RemoveMemberView), name="remove_member"),
             path("<int:pk>/members/<int:seat_id>/move/", view(MoveMemberView), name="move_member"),
+            path("<int:pk>/invoices/", view(ContractInvoicesView), name="invoices"),
+            path("invoices/add/", view(AddContractInvoiceView), name="add_invoice"),
             path("<int:pk>/activity/", view(ActivityView), name="activity"),
         ]
 

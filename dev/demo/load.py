@@ -17,6 +17,7 @@ from courses.models import Course, CourseRun, Enrollment, Program
 from dev.demo.calendar import contract_dates
 from dev.demo.catalog import ensure_course, ensure_department, ensure_program
 from dev.demo.contracts import contract_specs, ensure_contract, ensure_member, ensure_members, ensure_small_contracts
+from dev.demo.invoices import ensure_invoices
 from dev.demo.learning import ensure_discounts, ensure_enrollments, ensure_order
 from dev.demo.orders import ensure_orders
 from dev.demo.pages import ensure_course_page, ensure_instructors, ensure_product_page, ensure_program_page
@@ -59,6 +60,8 @@ def load_demo(*, now: datetime, report: Callable[[str], None]) -> LoadResult:
     report("Discounts, enrollments, orders")
     _load_learning(people, now)
     ensure_orders(now=now)
+    report("Invoices")
+    ensure_invoices(now=now)
     ensure_work_in_progress(people, now=now)
     after = _counts()
     return LoadResult(counts=after, new=after - before)
@@ -100,6 +103,11 @@ def _load_pages() -> None:
             site=Site.objects.get(is_default_site=True),
             seller_name="Tessera Learning",
             seller_address="2 Mosaic Yard\nGalway, Ireland",
+            seller_tax_id="IE1234567X",
+            invoice_tax_rate=23,
+            invoice_tax_name="VAT",
+            reverse_charge_note="Reverse charge: the recipient owes the VAT (Article 196, Directive 2006/112/EC).",
+            payment_instructions="Bank of the Mosaic, IBAN IE29 AIBK 9311 5212 3456 78\nPlease name the invoice.",
         )
 
 

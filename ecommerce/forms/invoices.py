@@ -24,7 +24,7 @@ from ecommerce.models import MAX_SEATS, Customer, Invoice, Product, ShopSettings
 from ecommerce.models.fields import find_amount_problem
 from ecommerce.models.invoice import PARTY_FIELDS
 from ecommerce.roles import WHOLE_SHOP, ShopScope
-from ecommerce.selectors.invoice_seats import CreditRequest, SeatCounts
+from ecommerce.selectors.invoice_seats import CreditRequest, LineCodes
 from ecommerce.selectors.invoices import LineOfInvoice, sellable_products
 from ecommerce.services.invoices.drafts import DraftLine
 from ecommerce.services.invoices.entries import MoneyMoved
@@ -35,6 +35,7 @@ from mitxonline.staff.pages import ReasonForm
 
 MAX_LINES = 100
 MAX_RECIPIENTS = 20
+MAX_FREE_SEATS = 100_000  # of a contract, whose seats aren't codes
 DECIMAL = {"inputmode": "decimal", "autocomplete": "off"}
 BLANK_LINES = 3
 
@@ -234,6 +235,9 @@ class InvoiceLineForm(forms.Form):
         self.is_free = self._reads("is_free_text")
         if self.is_free:
             del self.fields["product"]
+            self.fields["seats"] = forms.IntegerField(
+                label=_("Seats"), required=False, min_value=1, max_value=MAX_FREE_SEATS
+            )
         else:
             self.fields["title"].help_text = _("Empty: the course’s title.")
         if self._reads("is_lump_sum"):
@@ -440,15 +444,14 @@ class CreditForm(ReasonForm):
 
     posted_as = forms.UUIDField(widget=forms.HiddenInput)
 
-    def __init__(
-        self, *args: Any, lines: Sequence[LineOfInvoice], counts: dict[int, SeatCounts], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, lines: Sequence[LineOfInvoice], counts: dict[int, LineCodes], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = _("Printed on the credit note.")
         self.lines = [each for each in lines if each.seats_left]
         for each in self.lines:
             count = counts.get(each.line.pk)
             self.fields[f"line_{each.line.pk}"] = forms.IntegerField(
-                label=each.line.title,
+                label=_("Seats to credit: %(title)s") % {"title": each.line.title},
                 required=False,
                 min_value=0,
                 max_value=each.seats_left,
@@ -479,7 +482,7 @@ class CreditForm(ReasonForm):
         return [(name, str(self.data.get(name))) for name in self.fields if self.data.get(name) not in (None, "")]
 
 
-def _describe_left(line: LineOfInvoice, count: SeatCounts | None) -> str:
+def _describe_left(line: LineOfInvoice, count: LineCodes | None) -> str:
     if line.line.is_lump_sum:
         return _("1 takes back the whole sum: %(amount)s.") % {"amount": line.gross.formatted()}
     left = _("%(left)d of %(seats)d seats can be credited.") % {"left": line.seats_left, "seats": line.line.seats}

@@ -15,7 +15,7 @@ from mitxonline.kernel.money import Money
 
 
 @dataclass(frozen=True, slots=True)
-class SeatCounts:
+class LineCodes:
     """The codes of one line: `used` by someone, `free` to be used, and `off`."""
 
     used: int = 0
@@ -90,7 +90,7 @@ class VoidPlan:
     """What voiding will do: `free` codes are switched off, people who `used` one keep their course."""
 
     invoice: Invoice
-    counts: Mapping[int, SeatCounts] = field(default_factory=dict)
+    counts: Mapping[int, LineCodes] = field(default_factory=dict)
 
     @property
     def free(self) -> int:
@@ -104,7 +104,7 @@ class VoidPlan:
         return fingerprint(self.invoice.number, str(self.invoice.state), self.free, self.used)
 
 
-def count_seats(invoice: Invoice) -> dict[int, SeatCounts]:
+def count_seats(invoice: Invoice) -> dict[int, LineCodes]:
     """Return the codes of each line that has any, by the line's id. One query."""
     is_used, is_active = Q(discount__codes__uses__gt=0), Q(discount__codes__active=True)
     rows = SeatSale.objects.filter(invoice_line__invoice=invoice).order_by()
@@ -113,14 +113,14 @@ def count_seats(invoice: Invoice) -> dict[int, SeatCounts]:
         free=Count("discount__codes", filter=is_active & ~is_used),
         off=Count("discount__codes", filter=~is_active & ~is_used),
     )
-    return {line_id: SeatCounts(used, free, off) for line_id, used, free, off in counted}
+    return {line_id: LineCodes(used, free, off) for line_id, used, free, off in counted}
 
 
 def plan_credit(invoice: Invoice, request: CreditRequest) -> CreditPlan:
     """Return what the credit note will do; whether it may is checked by the service."""
     counts = count_seats(invoice)
     lines = [
-        _plan_line(line, request.seats[line.line.pk], counts.get(line.line.pk, SeatCounts()))
+        _plan_line(line, request.seats[line.line.pk], counts.get(line.line.pk, LineCodes()))
         for line in read_lines(invoice)
         if request.seats.get(line.line.pk)
     ]
@@ -131,7 +131,7 @@ def plan_void(invoice: Invoice) -> VoidPlan:
     return VoidPlan(invoice, count_seats(invoice))
 
 
-def _plan_line(line: LineOfInvoice, seats: int, counts: SeatCounts) -> CreditedLine:
+def _plan_line(line: LineOfInvoice, seats: int, counts: LineCodes) -> CreditedLine:
     # After it, no more codes work than seats are paid for. Codes that staff switched off before count towards it.
     seats_after = max(line.seats_left - seats, 0)
     kept = max(seats_after - counts.used, 0)

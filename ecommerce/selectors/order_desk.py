@@ -29,6 +29,7 @@ from ecommerce.gateways.registry import gateways
 from ecommerce.models import (
     CodeUse,
     Dispute,
+    Invoice,
     Order,
     OrderLine,
     OrderNote,
@@ -346,7 +347,7 @@ def order_at_desk(order_id: int) -> OrderAtDesk:
         ),
         requests=tuple(order.refund_requests.select_related("decided_by").prefetch_related("lines")),
         disputes=tuple(order.disputes.all()),
-        log=tuple(_read_log(order)),
+        log=tuple(read_log(order)),
         notes=tuple(order.notes.select_related("written_by")),
         others=tuple(
             Order.objects.filter(purchaser=order.purchaser_id)
@@ -422,9 +423,10 @@ def _list_codes(order: Order) -> dict[int | None, list[RegistrationCodeRow]]:
     return rows
 
 
-def _read_log(order: Order) -> Iterator[LogEntry]:
-    content_type = ContentType.objects.get_for_model(Order)
-    entries = ModelLogEntry.objects.filter(content_type=content_type, object_id=str(order.pk)).select_related("user")
+def read_log(row: Order | Invoice) -> Iterator[LogEntry]:
+    """Yield what people did to an order or an invoice, and the e-mails about it, the newest first."""
+    content_type = ContentType.objects.get_for_model(row)
+    entries = ModelLogEntry.objects.filter(content_type=content_type, object_id=str(row.pk)).select_related("user")
     for entry in entries.order_by("-timestamp", "-pk"):
         data: Mapping[str, Any] = entry.data or {}
         yield LogEntry(

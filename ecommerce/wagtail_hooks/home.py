@@ -10,8 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from wagtail import hooks
 
+from ecommerce.enums import InvoiceStanding
+from ecommerce.roles import Action, scope_of
+from ecommerce.selectors.invoices import invoices_in
 from ecommerce.selectors.order_desk import Attention, orders_needing, sales_of_day
 from ecommerce.selectors.unpriced import runs_without_price
+from ecommerce.wagtail_hooks.invoice_lists import INVOICES
 from ecommerce.wagtail_hooks.order_lists import ORDERS
 from ecommerce.wagtail_hooks.unpriced import ADD_PRODUCT, UNPRICED
 from mitxonline.kernel import clock
@@ -26,6 +30,17 @@ LABELS = {
     Attention.FAILED: _("Failed refunds"),
 }
 BAD = (Attention.DISPUTE, Attention.FAILED)
+
+
+@hooks.register(NEEDS, order=35)
+def add_invoice_needs(request: HttpRequest) -> NeedsSection | None:
+    scope = scope_of(request.user, Action.INVOICE_VIEW)
+    if not scope:
+        return None
+    url, today = reverse(f"{INVOICES}:index"), clock.today()
+    overdue = invoices_in(scope).overdue(today)
+    needs = (Need(_("Overdue invoices"), overdue, f"{url}?state={InvoiceStanding.OVERDUE}", "bad"),)
+    return NeedsSection("invoices", _("Invoices"), needs)
 
 
 @hooks.register(NEEDS, order=30)

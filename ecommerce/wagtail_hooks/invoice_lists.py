@@ -9,9 +9,12 @@ from django import forms
 from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+from wagtail import hooks
 from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
 from wagtail.admin.ui.tables import Column, TitleColumn
+from wagtail.admin.widgets.button import HeaderButton
 
 from ecommerce.enums import InvoiceAge, InvoiceStanding
 from ecommerce.models import Customer, Invoice, InvoiceQuerySet
@@ -23,6 +26,8 @@ from mitxonline.kernel.money import Money
 from mitxonline.staff.lists import StaffIndexView, StateColumn
 
 INVOICES = "shop_invoices"
+# Other apps offer other ways to a new invoice: functions of the request that return buttons.
+INVOICE_BUTTONS = "register_invoice_buttons"
 
 INVOICE_TONES: dict[str, str] = {
     InvoiceStanding.DRAFT: "quiet",
@@ -163,6 +168,11 @@ class InvoiceIndex(StaffIndexView):
 
     def get_add_url(self) -> str | None:
         return reverse(f"{INVOICES}:add") if self.user_has_permission("issue") else None
+
+    @cached_property
+    def header_buttons(self) -> list[HeaderButton]:
+        more = [button for hook in hooks.get_hooks(INVOICE_BUTTONS) for button in hook(request=self.request)]
+        return [*super().header_buttons, *more]
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(*args, **kwargs)

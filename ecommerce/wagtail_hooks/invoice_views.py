@@ -33,6 +33,7 @@ from ecommerce.models import Customer, Invoice, InvoiceEntry
 from ecommerce.roles import ShopScope
 from ecommerce.selectors.invoice_seats import count_seats
 from ecommerce.selectors.invoices import InvoiceFile, draft_fingerprint, invoices_in, read_invoice
+from ecommerce.selectors.order_desk import read_log
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.invoices import entries
 from ecommerce.services.invoices.drafts import delete_draft, save_draft
@@ -131,6 +132,7 @@ class InvoiceView(InvoiceMixin, StaffPage):
             links=links,
             lines=[(line, counts.get(line.line.pk)) for line in self.file.lines],
             has_codes=bool(counts),
+            log=list(read_log(self.invoice)),
             can_void=self.invoice.is_alive and not (self.invoice.paid_total or self.invoice.credited_total),
             can_credit=self.invoice.is_alive and any(line.seats_left for line in self.file.lines),
             **kwargs,
@@ -568,7 +570,7 @@ class CreditNotePDFView(InvoiceMixin, StaffPage):
         return pdf_response(draw_credit_note_file(entry), entry.number)
 
 
-class CodesView(InvoiceMixin, StaffPage):
+class InvoiceCodesView(InvoiceMixin, StaffPage):
     """The list of codes, as the customer gets it."""
 
     permission_required = "issue"

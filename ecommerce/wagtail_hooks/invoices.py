@@ -86,7 +86,7 @@ class InvoiceViewSet(ViewSet):
             path("<int:pk>/delete/", views.DeleteDraftView.as_view(), name="delete"),
             path("<int:pk>/issue/", views.IssueView.as_view(), name="issue"),
             path("<int:pk>/pdf/", views.InvoicePDFView.as_view(), name="pdf"),
-            path("<int:pk>/codes/", views.CodesView.as_view(), name="codes"),
+            path("<int:pk>/codes/", views.InvoiceCodesView.as_view(), name="codes"),
             path("<int:pk>/send/", views.SendView.as_view(), name="send"),
             path("<int:pk>/pause/", views.PauseView.as_view(), name="pause"),
             path("<int:pk>/pay/", views.PaymentView.as_view(), name="pay"),

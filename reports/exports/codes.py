@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from ecommerce.codes import code_state, in_state, redeem_url, with_code_facts
 from ecommerce.enums import CodeState, UseState
-from ecommerce.models import CodeUse, DiscountCode
+from ecommerce.models import CodeUse, DiscountCode, Invoice, SeatSale
 from ecommerce.roles import Action
 from reports.exports.base import ROWS_AT_ONCE, Answer, Asked, Choice, Fact, Report, Row
 
@@ -22,7 +22,8 @@ _STATES = {
     OFF: (CodeState.OFF,),
 }
 _SALE = "discount__seat_sale"
-_COMPANY = f"{_SALE}__order_line__order__company"
+# What sold the seats.
+_SOLD_BY = (f"{_SALE}__order_line__order", f"{_SALE}__invoice_line__invoice")
 
 
 def _offer_states() -> list[tuple[str, str]]:
@@ -52,7 +53,8 @@ class Codes(Report):
         if not asked.scope.is_whole:
             codes = codes.filter(discount__seat_sale__course_run__course_id__in=asked.scope.courses)
         if asked.company:
-            codes = codes.filter(**{f"{_COMPANY}__icontains": asked.company})
+            order, invoice = (Q(**{f"{path}__company__icontains": asked.company}) for path in _SOLD_BY)
+            codes = codes.filter(order | invoice)
         codes = with_code_facts(codes)
         return codes.filter(in_state(*_STATES[asked.state])) if asked.state in _STATES else codes
 
@@ -64,17 +66,23 @@ class Codes(Report):
         found = (
             self.codes(asked)
             .annotate(used_by=Subquery(use.values("user__email")[:1]), used_at=Subquery(use.values("created_at")[:1]))
-            .select_related(f"{_SALE}__course_run", f"{_SALE}__buyer", f"{_SALE}__order_line__order")
+            .select_related(
+                f"{_SALE}__course_run",
+                f"{_SALE}__buyer",
+                f"{_SALE}__order_line__order",
+                f"{_SALE}__invoice_line__invoice",
+            )
             .order_by(f"{_SALE}__sold_at", "pk")
         )
         codes = found[:limit] if limit is not None else found.iterator(chunk_size=ROWS_AT_ONCE)
         for code in codes:
             sale = code.discount.seat_sale
-            order = sale.order_line.order if sale.order_line is not None else None
+            # Orders and invoices name the company, the number and the purchase order alike.
+            sold_by = sale.order_line.order if sale.order_line is not None else _find_invoice(sale)
             yield (
                 code.text, code_state(code).label, redeem_url(code.text), sale.course_run.title,
-                sale.course_run.courseware_id, order.company if order is not None else "", sale.buyer.email,
-                order.number if order is not None else "", order.po_number if order is not None else "", sale.sold_at,
+                sale.course_run.courseware_id, sold_by.company, sale.buyer.email if sale.buyer is not None else "",
+                sold_by.number, sold_by.po_number, sale.sold_at,
                 code.assigned_email, code.used_by or "", code.used_at,
             )  # fmt: skip
 
@@ -86,3 +94,9 @@ class Codes(Report):
         )  # fmt: skip
         labels = {"all": _("Codes"), "unused": _("Unused"), "spent": _("Spent"), "off": _("Switched off")}
         return Answer(facts=tuple(Fact(label, str(counts[name])) for name, label in labels.items()))
+
+
+def _find_invoice(sale: SeatSale) -> Invoice:
+    if sale.invoice_line is None:
+        raise ValueError("a seat sale is of an order or of an invoice")
+    return sale.invoice_line.invoice

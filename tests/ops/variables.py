@@ -41,6 +41,8 @@ EXAMPLES = REQUIRED | {
     "MEDIA_ROOT": "/data/media",
     "TIME_ZONE": "America/New_York",
     "CURRENCIES": "USD,EUR",
+    "INVOICE_SERIES": "INV,EDU",
+    "CREDIT_NOTE_SERIES": "CN",
     "STRIPE_SECRET_KEY": "sk_live_key",
     "STRIPE_WEBHOOK_SECRETS": "whsec_one,whsec_two",
     "STRIPE_ACCOUNTS": '{"shop.example": {"secret_key": "sk_live_x", "webhook_secrets": ["whsec_x"]}}',

@@ -59,7 +59,9 @@ def number_series(invoices: str, credit_notes: str) -> tuple[list[str], str]:
 
 
 def reminder_days(text: str) -> list[int]:
-    """Read days relative to the due date: -3 is three days before it."""
+    """Read days relative to the due date: -3 is three days before it. The word “none” means no reminders."""
+    if text.strip() == "none":
+        return []
     try:
         days = sorted({int(each) for each in text.split(",") if each.strip()})
     except ValueError:
@@ -67,7 +69,7 @@ def reminder_days(text: str) -> list[int]:
     if any(abs(day) > MOST_REMINDER_DAYS for day in days):
         raise ImproperlyConfigured(
             "INVOICE_REMINDER_DAYS lists days from -365 to 365 around the due date, such as -3,7,21. "
-            "Leave it empty for no reminders."
+            "Write none for no reminders."
         )
     return days
 
