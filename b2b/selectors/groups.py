@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from b2b.models import CompanyList, Helper
 from b2b.selectors.handouts import has_closed, moved_to_open_run
+from courses.models import Enrollment
 from ecommerce.codes import in_state, with_code_facts
 from ecommerce.enums import CodeState
 from ecommerce.models import DiscountCode, SeatSale
+from ecommerce.selectors.registration import find_opened_run, name_giver
+from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 
 
@@ -105,6 +109,56 @@ def has_group_sales(user: User) -> bool:
 def may_hand_out(*, user_id: int, sale_id: int) -> bool:
     user = User.objects.filter(pk=user_id, is_active=True).first()
     return user is not None and sales_open_to(user).filter(pk=sale_id).exists()
+
+
+# --- Recipients ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingSeat:
+    """A code of a group purchase that was handed out to someone who hasn't used it."""
+
+    code: DiscountCode
+    title: str
+    giver: str
+
+
+def waiting_seats(user: User) -> list[WaitingSeat]:
+    """Return the codes handed out to the person for courses they don't have yet.
+
+    One query, and none before the address is confirmed.
+    """
+    if not user.is_email_verified:
+        return []
+    had = (
+        Enrollment.objects.active()
+        .of(user.pk)
+        .filter(
+            run=Coalesce(OuterRef("moved_to"), OuterRef("discount__seat_sale__course_run")),
+            mode=OuterRef("discount__seat_sale__mode"),
+        )
+    )
+    mine = DiscountCode.objects.filter(assigned_email=normalize_email(user.email), discount__seat_sale__isnull=False)
+    codes = (
+        with_code_facts(mine)
+        .filter(in_state(CodeState.ASSIGNED), ~Exists(had))
+        .select_related(
+            "moved_to",
+            "discount__seat_sale__course_run",
+            "discount__seat_sale__buyer",
+            "discount__seat_sale__order_line__order",
+            "discount__seat_sale__invoice_line__invoice",
+        )
+        .order_by("assigned_at", "pk")
+    )
+    return [
+        WaitingSeat(
+            code=code,
+            title=find_opened_run(code, code.discount.seat_sale).title,
+            giver=name_giver(code.discount.seat_sale),
+        )
+        for code in codes
+    ]
 
 
 # --- Pages -----------------------------------------------------------------------------------------------------------

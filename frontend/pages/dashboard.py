@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from b2b.enums import ContractStanding
-from b2b.selectors.groups import GroupSale, describe_sales, list_group_sales
+from b2b.selectors.groups import GroupSale, WaitingSeat, describe_sales, list_group_sales, waiting_seats
 from b2b.selectors.seats import (
     MemberContract,
     MemberOrganization,
@@ -104,6 +104,7 @@ class DashboardPage:
     course_urls: Mapping[int, str]
     programs: tuple[StartedProgram, ...]
     awaited: tuple[AwaitedOrder, ...]
+    waiting_seats: tuple[WaitingSeat, ...]
     groups: tuple[GroupSale, ...]
     now: datetime
     joined_at: datetime
@@ -119,7 +120,7 @@ class DashboardPage:
 
     @property
     def has_side(self) -> bool:
-        return bool(self.waiting or self.organizations or self.programs or self.groups)
+        return bool(self.waiting or self.waiting_seats or self.organizations or self.programs or self.groups)
 
 
 def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
@@ -151,6 +152,7 @@ def dashboard_page(*, user: User, now: datetime) -> DashboardPage:
         course_urls=urls,
         programs=_started_programs(started),
         awaited=awaited_orders(user.pk),
+        waiting_seats=tuple(waiting_seats(user)),
         groups=_latest_groups(user, now),
         now=now,
         joined_at=user.date_joined,

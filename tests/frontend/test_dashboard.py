@@ -279,7 +279,7 @@ def test_the_dashboard_costs_the_same_for_any_number(learners_client: Client, le
         run = make_contract_run(other, codes=1)
         learners_client.post(f"/enrollmentcode/{run.product.unlocked_by.codes.get().text}/")  # type: ignore[union-attr]
     learners_client.get("/dashboard/")
-    with queries(17):
+    with queries(18):
         learners_client.get("/dashboard/")
 
 

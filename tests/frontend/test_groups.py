@@ -396,6 +396,23 @@ class TestCompanyLists:
         assert not CompanyList.objects.exists()
 
 
+def test_a_code_waits_on_the_dashboard_of_its_person_until_it_is_used(
+    sale: SeatSale, sign_in: SignIn, bea: User, sam: User
+) -> None:
+    give(sale, sam.email, "other@x.example")
+    theirs = sign_in(sam)
+    assert f"Bea Buyer gave you a seat in “{sale.course_run.title}”." in text_of(theirs.get("/dashboard/"))
+    assert "waiting for you" not in text_of(sign_in(bea).get("/dashboard/"))
+    code = DiscountCode.objects.get(assigned_email=sam.email)
+    assert f"/enrollmentcode/{code.text}/" in theirs.get("/dashboard/").content.decode()
+    theirs.post(f"/enrollmentcode/{code.text}/")
+    assert "A code is waiting for you" not in text_of(theirs.get("/dashboard/"))
+
+
+def test_a_purchase_is_on_the_dashboard_of_those_who_hand_it_out(client: Client, sale: SeatSale) -> None:
+    assert "0 of 6 seats used, 6 codes free" in text_of(client.get("/dashboard/"))
+
+
 def test_strangers_get_the_same_answer_as_for_nothing(sale: SeatSale, sign_in: SignIn, sam: User) -> None:
     stranger = sign_in(sam)
     gone = SeatSale(pk=10**9)
