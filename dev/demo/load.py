@@ -17,6 +17,7 @@ from courses.models import Course, CourseRun, Enrollment, Program
 from dev.demo.calendar import contract_dates
 from dev.demo.catalog import ensure_course, ensure_department, ensure_program
 from dev.demo.contracts import contract_specs, ensure_contract, ensure_member, ensure_members, ensure_small_contracts
+from dev.demo.groups import ensure_hand_outs
 from dev.demo.invoices import ensure_invoices
 from dev.demo.learning import ensure_discounts, ensure_enrollments, ensure_order
 from dev.demo.orders import ensure_orders
@@ -60,6 +61,7 @@ def load_demo(*, now: datetime, report: Callable[[str], None]) -> LoadResult:
     report("Discounts, enrollments, orders")
     _load_learning(people, now)
     ensure_orders(now=now)
+    ensure_hand_outs(now=now)
     report("Invoices")
     ensure_invoices(now=now)
     ensure_work_in_progress(people, now=now)
