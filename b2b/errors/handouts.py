@@ -113,7 +113,7 @@ class SaleEnrollmentOver(HandOutClosed):
     course: str
 
 
-class TooFewSeats(HandOutRefused):
+class TooFewGroupSeats(HandOutRefused):
     """More people than codes of a group purchase that no one has."""
 
     code = "too_few_seats"

@@ -21,7 +21,7 @@ from mitxonline.users.models import User
 
 
 @dataclass(frozen=True, slots=True)
-class SeatCounts:
+class GroupCounts:
     """The seats of a purchase by what became of them. Together they are all that were bought.
 
     `moved` are those among them that staff moved to a start that is still open.
@@ -48,7 +48,7 @@ class GroupSale:
 
     sale: SeatSale
     is_mine: bool
-    counts: SeatCounts
+    counts: GroupCounts
     now: datetime
     company_list: CompanyList | None = None
 
@@ -185,7 +185,7 @@ def describe_sales(sales: Iterable[SeatSale], user: User, *, now: datetime) -> l
         GroupSale(
             sale=sale,
             is_mine=sale.buyer_id == user.pk,
-            counts=counts.get(sale.discount_id, SeatCounts()),
+            counts=counts.get(sale.discount_id, GroupCounts()),
             now=now,
             company_list=sale.listed.company_list if hasattr(sale, "listed") else None,
         )
@@ -193,7 +193,7 @@ def describe_sales(sales: Iterable[SeatSale], user: User, *, now: datetime) -> l
     ]
 
 
-def count_seats_of(sales: Sequence[SeatSale], *, now: datetime) -> dict[int, SeatCounts]:
+def count_seats_of(sales: Sequence[SeatSale], *, now: datetime) -> dict[int, GroupCounts]:
     """Return what became of the seats of these sales, by discount; one query."""
     codes = with_code_facts(DiscountCode.objects.filter(discount__in=[sale.discount_id for sale in sales]))
     grouped = (
@@ -208,7 +208,7 @@ def count_seats_of(sales: Sequence[SeatSale], *, now: datetime) -> dict[int, Sea
         )
     )
     return {
-        discount_id: SeatCounts(*counted)
+        discount_id: GroupCounts(*counted)
         for discount_id, *counted in grouped.values_list("discount_id", "free", "handed_out", "used", "off", "moved")
     }
 

@@ -212,7 +212,7 @@ class HandOutView(ContractFormView):
         return super().get_form_kwargs() | {"runs": runs_of(self.contract.pk)}
 
     def form_valid(self, form: HandOutForm) -> HttpResponse:
-        wanted, now = HandOutRequest(int(form.cleaned_data["run"]), form.recipients), clock.now()
+        wanted, now = HandOutRequest(int(form.cleaned_data["run"]), recipients=form.recipients), clock.now()
         # The people of a file are shown in the list before anything is sent.
         seen = self.request.POST.get("seen")
         if seen and not form.has_new_text:

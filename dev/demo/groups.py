@@ -22,6 +22,6 @@ def ensure_hand_outs(*, now: datetime) -> None:
         return
     given = [Recipient(email_of(name, "harborclinic.example"), name) for name in NAMES]
     with suppress(HandOutRefused):  # an operator has refunded seats, or enrollment has closed
-        hand_out(SaleHandOutRequest(sale.pk, given), by_id=sale.buyer_id, now=now - timedelta(days=2))
+        hand_out(SaleHandOutRequest(sale.pk, recipients=given), by_id=sale.buyer_id, now=now - timedelta(days=2))
     if not sale.helpers.exists():
         name_helper(user_id=sale.buyer_id, sale_id=sale.pk, email=LEA.email, now=now - timedelta(days=2))

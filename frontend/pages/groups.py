@@ -107,7 +107,7 @@ class GroupPlace(HandOutPlace):
 
 
 @dataclass(frozen=True, slots=True)
-class GroupPage:
+class PurchasePage:
     """One purchase: what became of its seats, and its codes."""
 
     place: GroupPlace
@@ -127,7 +127,7 @@ class GroupPage:
         return self.code_filter != CodeFilter()
 
 
-def build_group_page(place: GroupPlace, user: User, *, params: Mapping[str, str], now: datetime) -> GroupPage:
+def build_group_page(place: GroupPlace, user: User, *, params: Mapping[str, str], now: datetime) -> PurchasePage:
     """Build the page its address asks for; as many queries for three codes as for a thousand."""
     group = place.group
     state = params.get("state", "")
@@ -138,7 +138,7 @@ def build_group_page(place: GroupPlace, user: User, *, params: Mapping[str, str]
     rows = filter_codes(place.lot, code_filter, now=now)
     page = paginate_codes(rows, code_filter, counts, params.get(PAGE))
     lines = sale_code_lines(list(page.object_list), title=group.title, now=now)
-    return GroupPage(
+    return PurchasePage(
         place=place,
         code_filter=code_filter,
         tabs=build_tabs(code_filter, counts),
@@ -169,7 +169,7 @@ def group_file(place: GroupPlace, *, now: datetime) -> Iterator[tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class GroupsPage:
+class PurchasesPage:
     """Group purchases, all of someone's or those of a company list."""
 
     page: Page[Any]
@@ -179,11 +179,11 @@ class GroupsPage:
 
 def build_groups_page(
     user: User, *, params: Mapping[str, str], now: datetime, company_list: CompanyList | None = None
-) -> GroupsPage:
+) -> PurchasesPage:
     """Build a page of the list; the queries don't grow with purchases and codes."""
     sales = list_group_sales(user, company_list=company_list)
     page = find_page(Paginator(sales, SALES_ON_A_PAGE), params.get(PAGE))
-    return GroupsPage(
+    return PurchasesPage(
         page=page,
         groups=tuple(describe_sales(page.object_list, user, now=now)),
         lists=tuple(lists_open_to(user)) if company_list is None else (),

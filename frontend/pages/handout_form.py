@@ -13,7 +13,7 @@ from frontend.pages.handouts import CourseChoice
 from mitxonline.kernel.people.fields import PeopleForm
 
 
-class HandOutForm(PeopleForm):
+class RecipientsForm(PeopleForm):
     """People typed or from a file, and a course where there is a choice. The service decides who gets a code."""
 
     use_required_attribute = False
@@ -48,6 +48,6 @@ class HandOutForm(PeopleForm):
     def recipients(self) -> list[Recipient]:
         return [Recipient(person.email, person.name, person.is_unclear) for person in self.listed]
 
-    def as_typed(self, courses: Sequence[CourseChoice] | None) -> HandOutForm:
+    def as_typed(self, courses: Sequence[CourseChoice] | None) -> RecipientsForm:
         """Return the form with all people as typed text."""
-        return HandOutForm(courses, {"run": self.cleaned_data.get("run", ""), "people": self.text})
+        return RecipientsForm(courses, {"run": self.cleaned_data.get("run", ""), "people": self.text})

@@ -26,7 +26,7 @@ from frontend.pages.groups import (
     build_groups_page,
     group_file,
 )
-from frontend.pages.handout_form import HandOutForm
+from frontend.pages.handout_form import RecipientsForm
 from frontend.site.navigation import Crumb
 from frontend.site.parsing import account, account_id, parse_row_id
 from frontend.views.answers import refused_status, with_retry_after
@@ -274,7 +274,7 @@ def _render_group(
         "place": place,
         "group": place.group,
         "crumbs": place.crumbs(),
-        "form": HandOutForm(None),
+        "form": RecipientsForm(None),
         "helper_form": helper_form,
     }
     return render(request, "frontend/groups/group.html", context, status=status)

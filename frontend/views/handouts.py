@@ -18,7 +18,7 @@ from b2b.selectors.handouts import addresses_of, has_codes_of_their_own
 from b2b.services.handouts.assign import HandOutPlan, hand_out, plan_hand_out, remind, remind_codes
 from b2b.services.handouts.mails import open_hand_outs_of, send_again
 from b2b.services.handouts.revoke import revoke_codes, take_back
-from frontend.pages.handout_form import HandOutForm
+from frontend.pages.handout_form import RecipientsForm
 from frontend.pages.handouts import HandOutPlace, HandOutReport
 from frontend.site.parsing import account_id, parse_row_id
 from frontend.views.answers import UNPROCESSABLE
@@ -37,9 +37,9 @@ QUERY_MAX_LENGTH = 500
 def answer_hand_out(request: HttpRequest, place: HandOutPlace, *, now: datetime) -> HttpResponse:
     """Show the form, check a list of people, or send codes to those of a plan that was seen."""
     if request.method != "POST":
-        form = HandOutForm(place.courses, initial={"run": parse_row_id(request.GET.get("run"))})
+        form = RecipientsForm(place.courses, initial={"run": parse_row_id(request.GET.get("run"))})
         return _render_hand_out(request, place, form)
-    form = HandOutForm(place.courses, request.POST, request.FILES)
+    form = RecipientsForm(place.courses, request.POST, request.FILES)
     if not form.is_valid():
         return _render_hand_out(request, place, form, status=UNPROCESSABLE)
     asked = place.make_request(form.course_id, form.recipients)
@@ -73,7 +73,7 @@ def answer_hand_out(request: HttpRequest, place: HandOutPlace, *, now: datetime)
 def _render_hand_out(
     request: HttpRequest,
     place: HandOutPlace,
-    form: HandOutForm,
+    form: RecipientsForm,
     *,
     report: HandOutReport | None = None,
     refusal: DomainError | None = None,

@@ -27,7 +27,7 @@ from b2b.selectors.managers import (
 )
 from b2b.services.handouts.assign import replace_shared_code
 from b2b.services.seats.membership import remove_member
-from frontend.pages.handout_form import HandOutForm
+from frontend.pages.handout_form import RecipientsForm
 from frontend.pages.managers import ContractPlace, build_codes_page, manager_crumbs, parse_code_filter
 from frontend.site.parsing import account_id
 from frontend.views.decorators import signed_in
@@ -67,7 +67,7 @@ def list_codes(request: HttpRequest, slug: str, contract_id: int) -> HttpRespons
     now = clock.now()
     place = get_place(request, slug, contract_id, now)
     page = build_codes_page(place, params=request.GET, now=now)
-    form = HandOutForm(place.courses, initial={"run": page.code_filter.run_id})
+    form = RecipientsForm(place.courses, initial={"run": page.code_filter.run_id})
     context = {"page": page, "place": place, "contract": place.contract, "form": form}
     return render(request, "frontend/managers/codes.html", context)
 

@@ -10,9 +10,9 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from b2b.enums import MailState
-from b2b.errors.handouts import SaleEnrollmentOver, SeatSaleUnknown, TooFewSeats, TooManySaleMails
+from b2b.errors.handouts import SaleEnrollmentOver, SeatSaleUnknown, TooFewGroupSeats, TooManySaleMails
 from b2b.models import HandOut, HandOutMail
-from b2b.selectors.groups import SeatCounts, count_seats_of
+from b2b.selectors.groups import GroupCounts, count_seats_of
 from b2b.selectors.lots import SaleLot
 from b2b.services.handouts.assign import HandOutPlan, SaleHandOutRequest, hand_out, plan_hand_out, remind_codes
 from b2b.services.handouts.mails import send_mails
@@ -42,11 +42,13 @@ def sale(buyer: User) -> SeatSale:
 
 def give(sale: SeatSale, *emails: str, by: User | None = None) -> HandOutPlan:
     people = [Recipient(email, "Ines Caldera") for email in emails]
-    return hand_out(SaleHandOutRequest(sale.pk, people), by_id=by.pk if by is not None else sale.buyer_id, now=NOON)
+    return hand_out(
+        SaleHandOutRequest(sale.pk, recipients=people), by_id=by.pk if by is not None else sale.buyer_id, now=NOON
+    )
 
 
 def outcomes(sale: SeatSale, *emails: str) -> list[RecipientOutcome]:
-    plan = plan_hand_out(SaleHandOutRequest(sale.pk, [Recipient(email) for email in emails]), now=NOON)
+    plan = plan_hand_out(SaleHandOutRequest(sale.pk, recipients=[Recipient(email) for email in emails]), now=NOON)
     return [row.outcome for row in plan.rows]
 
 
@@ -54,7 +56,7 @@ def codes_of(sale: SeatSale) -> list[DiscountCode]:
     return list(DiscountCode.objects.filter(discount=sale.discount_id).order_by("pk"))
 
 
-def counts_of(sale: SeatSale) -> SeatCounts:
+def counts_of(sale: SeatSale) -> GroupCounts:
     return count_seats_of([sale], now=NOON)[sale.discount_id]
 
 
@@ -118,7 +120,7 @@ def test_who_has_the_course_or_a_code_gets_none_and_the_code_stays_free(buyer: U
         RecipientOutcome.DUPLICATE,
     ]
     give(sale, "has-course@x.example", "audits@x.example")
-    assert counts_of(sale) == SeatCounts(free=4, handed_out=1)
+    assert counts_of(sale) == GroupCounts(free=4, handed_out=1)
 
 
 def test_codes_of_another_buyer_say_nothing(sale: SeatSale) -> None:
@@ -129,11 +131,11 @@ def test_codes_of_another_buyer_say_nothing(sale: SeatSale) -> None:
 def test_too_few_seats_give_no_one_a_code(sale: SeatSale) -> None:
     use_code(code=codes_of(sale)[0], user_id=make_user().pk, now=NOON)
     switch_off_unredeemed(sale, seats=2, reason="Refunded", by_id=None, now=NOON)
-    with pytest.raises(TooFewSeats) as refused:
+    with pytest.raises(TooFewGroupSeats) as refused:
         give(sale, "a@x.example", "b@x.example", "c@x.example")
     assert (refused.value.free, refused.value.wanted) == (2, 3)
     assert not HandOut.objects.exists()
-    assert counts_of(sale) == SeatCounts(free=2, used=1, off=2)
+    assert counts_of(sale) == GroupCounts(free=2, used=1, off=2)
 
 
 def test_the_counts_add_up_to_what_was_bought(sale: SeatSale) -> None:
@@ -141,7 +143,7 @@ def test_the_counts_add_up_to_what_was_bought(sale: SeatSale) -> None:
     use_code(code=codes_of(sale)[0], user_id=make_user("a@x.example").pk, now=NOON)
     switch_off_unredeemed(sale, seats=1, reason="Refunded", by_id=None, now=NOON)
     counts = counts_of(sale)
-    assert counts == SeatCounts(free=2, handed_out=1, used=1, off=1)
+    assert counts == GroupCounts(free=2, handed_out=1, used=1, off=1)
     assert counts.bought == sale.seats
 
 
@@ -155,7 +157,7 @@ def test_a_code_taken_back_gets_a_short_new_text_and_is_free(sale: SeatSale) -> 
     assert after.text != first.text
     assert len(after.text) == 8
     assert set(after.text) <= set(ALPHABET)
-    assert counts_of(sale) == SeatCounts(free=4, used=1)
+    assert counts_of(sale) == GroupCounts(free=4, used=1)
     send_all()
     assert [each.to for each in mail.outbox] == []  # one was taken back and the other was used meanwhile
 
@@ -196,7 +198,7 @@ def test_once_enrollment_has_closed_nothing_is_handed_out(sale: SeatSale) -> Non
     with pytest.raises(SaleEnrollmentOver):
         give(sale, "a@x.example")
     with pytest.raises(SeatSaleUnknown):
-        hand_out(SaleHandOutRequest(10**9, [Recipient("a@x.example")]), by_id=None, now=NOON)
+        hand_out(SaleHandOutRequest(10**9, recipients=[Recipient("a@x.example")]), by_id=None, now=NOON)
     assert not HandOut.objects.exists()
 
 
@@ -207,7 +209,7 @@ def test_one_seat_cannot_email_everyone(buyer: User) -> None:
         revoke_codes(SaleLot(sale.pk), code_ids=[codes_of(sale)[0].pk], by_id=buyer.pk, now=NOON)
     with pytest.raises(TooManySaleMails):
         give(sale, "one-more@x.example")
-    assert counts_of(sale) == SeatCounts(free=1)
+    assert counts_of(sale) == GroupCounts(free=1)
 
 
 @pytest.mark.parametrize("both", [True, False])
@@ -224,7 +226,7 @@ def test_a_thousand_codes_take_as_many_queries_as_ten() -> None:
         sale = make_seat_sale(make_product(), seats=seats)
         people = [Recipient(f"p{number}@s{seats}.example") for number in range(seats)]
         with CaptureQueriesContext(connection) as captured:
-            hand_out(SaleHandOutRequest(sale.pk, people), by_id=sale.buyer_id, now=NOON)
+            hand_out(SaleHandOutRequest(sale.pk, recipients=people), by_id=sale.buyer_id, now=NOON)
         batches = sum('INSERT INTO "coordinator_delivery"' in each["sql"] for each in captured.captured_queries)
         with CaptureQueriesContext(connection) as back:
             ids = [code.pk for code in codes_of(sale)]

@@ -9,7 +9,7 @@ import pytest
 
 from b2b.models import HandOut, HandOutMail, Helper
 from b2b.models.group import MAX_HELPERS
-from b2b.selectors.groups import SeatCounts, count_seats_of
+from b2b.selectors.groups import GroupCounts, count_seats_of
 from b2b.selectors.lots import SaleLot
 from b2b.services.groups.helpers import name_helper
 from b2b.services.handouts import stocks
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def giving(sale: SeatSale, *emails: str) -> Callable[[], Any]:
     people = [Recipient(email) for email in emails]
-    return lambda: hand_out(SaleHandOutRequest(sale.pk, people), by_id=None, now=NOON)
+    return lambda: hand_out(SaleHandOutRequest(sale.pk, recipients=people), by_id=None, now=NOON)
 
 
 def redeeming(code: DiscountCode) -> Callable[[], Any]:
@@ -42,7 +42,7 @@ def codes_of(sale: SeatSale) -> list[DiscountCode]:
     return list(DiscountCode.objects.filter(discount=sale.discount_id).order_by("pk"))
 
 
-def counts_of(sale: SeatSale) -> SeatCounts:
+def counts_of(sale: SeatSale) -> GroupCounts:
     return count_seats_of([sale], now=NOON)[sale.discount_id]
 
 
@@ -67,7 +67,7 @@ def test_without_the_lock_of_the_sale_the_harness_gives_two(
 def test_no_more_people_than_seats(together: Together) -> None:
     sale = make_seat_sale(seats=4)
     answers = together(*(giving(sale, f"a{number}@x.example", f"b{number}@x.example") for number in range(6)))
-    assert sorted(type(each).__name__ for each in answers) == ["HandOutPlan"] * 2 + ["TooFewSeats"] * 4
+    assert sorted(type(each).__name__ for each in answers) == ["HandOutPlan"] * 2 + ["TooFewGroupSeats"] * 4
     assert HandOut.objects.values("code").distinct().count() == 4
 
 

@@ -62,7 +62,7 @@ def url(sale: SeatSale, rest: str = "") -> str:
 
 def give(sale: SeatSale, *emails: str) -> None:
     people = [Recipient(email) for email in emails]
-    hand_out(SaleHandOutRequest(sale.pk, people), by_id=sale.buyer_id, now=clock.now())
+    hand_out(SaleHandOutRequest(sale.pk, recipients=people), by_id=sale.buyer_id, now=clock.now())
 
 
 def codes_of(sale: SeatSale) -> list[DiscountCode]:
@@ -122,7 +122,11 @@ class TestPages:
 
     @pytest.mark.parametrize("kind", ["csv", "xlsx"])
     def test_the_codes_are_downloaded_as_a_file(self, client: Client, sale: SeatSale, kind: str) -> None:
-        hand_out(SaleHandOutRequest(sale.pk, [Recipient("a@x.example", "=1+1")]), by_id=sale.buyer_id, now=clock.now())
+        hand_out(
+            SaleHandOutRequest(sale.pk, recipients=[Recipient("a@x.example", "=1+1")]),
+            by_id=sale.buyer_id,
+            now=clock.now(),
+        )
         response = client.get(url(sale, f"codes.{kind}"))
         content = b"".join(response) if response.streaming else response.content
         assert response.status_code == 200

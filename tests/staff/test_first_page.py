@@ -93,7 +93,8 @@ def make_contracts_world(size: int = 1) -> None:
         waiting.name = "Renamed"
         waiting.save_revision()
         run = ending.contract_runs.get()
-        hand_out(HandOutRequest(run.pk, [Recipient(f"a{number}@example.com"), Recipient(f"b{number}@example.com")]),
+        people = [Recipient(f"a{number}@example.com"), Recipient(f"b{number}@example.com")]
+        hand_out(HandOutRequest(run.pk, recipients=people),
                  by_id=None, now=now)  # fmt: skip
         mails = HandOutMail.objects.filter(hand_out__contract_run=run)
         mails.filter(hand_out=HandOut.objects.filter(contract_run=run).first()).update(state=MailState.FAILED)

@@ -22,7 +22,7 @@ from wagtail.users.models import UserProfile
 
 from b2b.enums import MembershipSource
 from b2b.models import CompanyList, ContractMembership, HandOut, Helper, OrganizationMembership, Reconcile
-from b2b.selectors.groups import SeatCounts, count_seats_of
+from b2b.selectors.groups import GroupCounts, count_seats_of
 from b2b.services.groups.helpers import name_helper
 from b2b.services.groups.lists import create_list, list_sale
 from b2b.services.handouts.assign import SaleHandOutRequest, assign_code, hand_out
@@ -109,7 +109,7 @@ def give_group_purchases(user: User) -> tuple[SeatSale, SeatSale]:
     name_helper(user_id=user.pk, sale_id=mine.pk, email="sam@example.org", now=NOON)
     name_helper(user_id=theirs.buyer_id or 0, sale_id=theirs.pk, email=user.email, now=NOON)
     people = [Recipient(user.email, user.name), Recipient("other@example.org")]
-    hand_out(SaleHandOutRequest(theirs.pk, people), by_id=user.pk, now=clock.now())
+    hand_out(SaleHandOutRequest(theirs.pk, recipients=people), by_id=user.pk, now=clock.now())
     return mine, theirs
 
 
@@ -253,8 +253,8 @@ def test_group_purchases_are_shared_and_helped_with_no_longer() -> None:
     close(ada)
     assert not Helper.objects.exists()
     assert not CompanyList.objects.exists()
-    assert count_seats_of([mine], now=NOON)[mine.discount_id] == SeatCounts(free=2)
-    assert count_seats_of([theirs], now=NOON)[theirs.discount_id] == SeatCounts(free=2, handed_out=1)
+    assert count_seats_of([mine], now=NOON)[mine.discount_id] == GroupCounts(free=2)
+    assert count_seats_of([theirs], now=NOON)[theirs.discount_id] == GroupCounts(free=2, handed_out=1)
     assert HandOut.objects.open().get().email == "other@example.org"
 
 

@@ -7,10 +7,10 @@ holds and the addresses that wait for a seat never pass the cap together.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeAlias
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -33,7 +33,7 @@ from b2b.services.handouts.lots import lock_lots, lot_of, record_in_lot
 from b2b.services.handouts.mails import queue_mails
 from b2b.services.handouts.recipients import Recipient, RecipientList, RecipientOutcome, RecipientRow
 from b2b.services.handouts.revoke import end_hand_outs
-from b2b.services.handouts.stocks import ContractStock, SaleStock, Stock
+from b2b.services.handouts.stocks import CodeStock, ContractStock, SaleStock
 from ecommerce.models import DiscountCode
 from ecommerce.services.discounts.batches import Assignment, assign_codes, remove_from_baskets, replace_code
 from mitxonline.kernel import clock
@@ -48,35 +48,43 @@ RETURNING id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class HandOutRequest:
+@dataclass(frozen=True)
+class AnyHandOutRequest(ABC):
+    """Hand codes to these people."""
+
+    recipients: Sequence[Recipient] = field(kw_only=True)
+
+    @abstractmethod
+    def find_stock(self, *, now: datetime) -> CodeStock: ...
+
+    @abstractmethod
+    def lock_stock(self, *, now: datetime) -> CodeStock: ...
+
+
+@dataclass(frozen=True)
+class HandOutRequest(AnyHandOutRequest):
     """Hand codes of one course of a contract to these people."""
 
     contract_run_id: int
-    recipients: Sequence[Recipient]
 
-    def find_stock(self, *, now: datetime) -> Stock:
+    def find_stock(self, *, now: datetime) -> CodeStock:
         return ContractStock.find(self.contract_run_id)
 
-    def lock_stock(self, *, now: datetime) -> Stock:
+    def lock_stock(self, *, now: datetime) -> CodeStock:
         return ContractStock.lock(self.contract_run_id)
 
 
-@dataclass(frozen=True, slots=True)
-class SaleHandOutRequest:
+@dataclass(frozen=True)
+class SaleHandOutRequest(AnyHandOutRequest):
     """Hand codes of a group purchase to these people."""
 
     seat_sale_id: int
-    recipients: Sequence[Recipient]
 
-    def find_stock(self, *, now: datetime) -> Stock:
+    def find_stock(self, *, now: datetime) -> CodeStock:
         return SaleStock.find(self.seat_sale_id, now=now)
 
-    def lock_stock(self, *, now: datetime) -> Stock:
+    def lock_stock(self, *, now: datetime) -> CodeStock:
         return SaleStock.lock(self.seat_sale_id, now=now)
-
-
-AnyHandOutRequest: TypeAlias = HandOutRequest | SaleHandOutRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ class HandOutPlan:
     `free_before` and `free_after` are seats that are neither taken nor promised; None without a cap.
     """
 
-    stock: Stock
+    stock: CodeStock
     rows: tuple[RecipientRow, ...]
     free_before: int | None = None
     free_after: int | None = None
@@ -263,7 +271,7 @@ def replace_shared_code(
 # --- Judging a list --------------------------------------------------------------------------------------------------
 
 
-def _make_plan(stock: Stock, recipients: Sequence[Recipient], *, now: datetime) -> HandOutPlan:
+def _make_plan(stock: CodeStock, recipients: Sequence[Recipient], *, now: datetime) -> HandOutPlan:
     listed = RecipientList.read(recipients)
     plan = HandOutPlan(stock=stock, rows=listed.judge(stock.load_facts(listed.addresses)))
     try:

@@ -22,7 +22,7 @@ from b2b.errors.handouts import (
     NoSeatsLeft,
     NoSeatToGive,
     SeatSaleUnknown,
-    TooFewSeats,
+    TooFewGroupSeats,
 )
 from b2b.models import ContractRun, ContractTerms, HandOut, Withdrawal
 from b2b.seats import count_seats
@@ -53,7 +53,7 @@ class Places:
     refusal: HandOutRefused | None = None
 
 
-class Stock(ABC):
+class CodeStock(ABC):
     """The codes of one course. With a shared code everyone is invited by the same one."""
 
     key: str
@@ -107,7 +107,7 @@ class Stock(ABC):
         return codes
 
 
-class ContractStock(Stock):
+class ContractStock(CodeStock):
     """The codes of a run of a contract: people's own, or without a cap the one that everyone shares."""
 
     def __init__(self, run: ContractRun, terms: ContractTerms) -> None:
@@ -195,7 +195,7 @@ class ContractStock(Stock):
         return {"run": self.run.pk}
 
 
-class SaleStock(Stock):
+class SaleStock(CodeStock):
     """The registration codes of a group purchase, one for each person."""
 
     def __init__(self, sale: SeatSale, *, now: datetime) -> None:
@@ -242,7 +242,7 @@ class SaleStock(Stock):
 
     def count_places(self, people: Collection[str]) -> Places:
         free = self.free_codes().count()
-        refusal = TooFewSeats(free=free, wanted=len(people)) if len(people) > free else None
+        refusal = TooFewGroupSeats(free=free, wanted=len(people)) if len(people) > free else None
         return Places(free_before=free, free_after=max(0, free - len(people)), refusal=refusal)
 
     def free_codes(self) -> QuerySet[DiscountCode]:
@@ -257,7 +257,7 @@ class SaleStock(Stock):
         free = self.free_codes().order_by("pk").select_for_update(of=("self",), no_key=True, skip_locked=True)
         codes = list(free[:count])
         if len(codes) < count:
-            raise TooFewSeats(free=len(codes), wanted=count)
+            raise TooFewGroupSeats(free=len(codes), wanted=count)
         return codes
 
     def refuse_too_many(self, count: int, *, by_id: int | None, now: datetime) -> None:
