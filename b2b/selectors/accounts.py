@@ -63,7 +63,9 @@ def losses_of_account(user: User) -> list[str]:
     organizations = OrganizationMembership.objects.filter(user=user).order_by("organization__name", "pk")
     member = _("You leave %(organization)s.")
     unused = find_unused_hand_outs(user.email).count() if user.is_email_verified else 0
-    free = sum(counts.free for counts in count_seats_of(list(user.seat_sales.all()), now=clock.now()).values())
+    # A closed account has lost them, although the codes stay as they are.
+    sales = list(user.seat_sales.all()) if user.closed_at is None else []
+    free = sum(counts.free for counts in count_seats_of(sales, now=clock.now()).values())
     seat_code = ngettext(
         "A code of your group purchases isn’t handed out yet. You and your helpers can’t do so any more.",
         "%(count)d codes of your group purchases aren’t handed out yet. You and your helpers can’t do so any more.",

@@ -12,8 +12,10 @@ from courses.models import CourseRun, Enrollment
 from courses.services.enrollments import enroll
 from ecommerce.errors.codes import CodeRefused, CodeUnknown
 from ecommerce.errors.registration import RegistrationCodeUsed
+from ecommerce.models import DiscountCode
 from ecommerce.rules import lock_courses_of
-from ecommerce.selectors.codes import find_code
+from ecommerce.selectors.codes import find_code, find_person_refusal
+from ecommerce.selectors.offers import find_buyer
 from ecommerce.selectors.registration import find_opened_run, find_seat_sale, judge_seat, name_giver
 from ecommerce.services.baskets.baskets import drop_bought_course, lock_baskets_of
 from ecommerce.services.discounts.codes import use_code
@@ -31,6 +33,12 @@ class SeatRedemption:
 def use_reference(use_id: int) -> str:
     """Name a use of a code in the grant that it gave."""
     return f"use {use_id}"
+
+
+def _refuse_another_person(code: DiscountCode, *, user_id: int) -> None:
+    """Raise CodeForSomebodyElse if the code was handed out to someone else meanwhile."""
+    if (refusal := find_person_refusal(code, find_buyer(user_id, discounts=[code.discount], codes=[code]))) is not None:
+        raise refusal
 
 
 def redeem_registration_code(*, text: str, user_id: int, now: datetime) -> SeatRedemption:
@@ -54,8 +62,11 @@ def redeem_registration_code(*, text: str, user_id: int, now: datetime) -> SeatR
             # Someone was faster. Judged again, the code says why it doesn't work any more.
             judge_seat(find_code(text), sale, user_id=user_id, now=now)
             raise RegistrationCodeUsed(giver=name_giver(sale)) from lost
-        # The use locks the code, so staff can't move it to another run any more. They may have until now.
-        code = find_code(text)
+        # The use locks the code, so staff can't move it to another run any more, nor its buyer give it to someone. They
+        # may have until now.
+        given_before, code = code.assigned_email, find_code(text)
+        if code.assigned_email != given_before:
+            _refuse_another_person(code, user_id=user_id)
         offer = judge_seat(code, sale, user_id=user_id, now=now)
         run = find_opened_run(code, sale)
         enrollment = enroll(
