@@ -74,6 +74,15 @@ class CodeChangeKind(models.TextChoices):
     MOVED = "moved", _("Moved to another start")
 
 
+class DeskAction(models.TextChoices):
+    """What staff can do with one registration code."""
+
+    CANCEL = "cancel", _("Cancel the code")
+    RESTORE = "restore", _("Restore the code")
+    FREE = "free", _("Mark as unused")
+    MOVE = "move", _("Move to another start")
+
+
 class BasketKind(models.TextChoices):
     ORDINARY = "ordinary", _("Ordinary")
     LINK = "link", _("Opened by a contract's link")

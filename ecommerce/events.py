@@ -100,6 +100,24 @@ class FreeLinesUndone(Event):
 
 
 @dataclass(frozen=True)
+class SeatTakenFromLearner(Event):
+    """A learner lost the course that a registration code had given them; with ``is_audit`` they still audit it."""
+
+    use_id: int
+    run_id: int
+    is_audit: bool = False
+
+
+@dataclass(frozen=True)
+class SeatMoved(Event):
+    """Staff moved a redeemed registration code, and its learner with it, to another run."""
+
+    use_id: int
+    run_before_id: int
+    run_after_id: int
+
+
+@dataclass(frozen=True)
 class RefundFailed(Event):
     """A refund that the buyer was told of failed. ``is_restored``: the courses it took are open again."""
 

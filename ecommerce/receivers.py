@@ -9,6 +9,8 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
+from courses.models import CourseRun
+from courses.selectors.run_dates import format_run_dates
 from courses.services.enrollments import enroll
 from ecommerce.enums import AlertKind, EnrollmentAfter, PaymentStanding, RefundOrigin
 from ecommerce.errors.checkout import NotForSale
@@ -29,8 +31,10 @@ from ecommerce.events import (
     RefundAsked,
     RefundDenied,
     RefundFailed,
+    SeatMoved,
+    SeatTakenFromLearner,
 )
-from ecommerce.models import Order, OrderLine, Refund, RefundRequest
+from ecommerce.models import CodeUse, Order, OrderLine, Refund, RefundRequest
 from ecommerce.ownership import (
     choose_runs_to_enroll,
     find_enrolled_runs,
@@ -131,6 +135,7 @@ def email_refund(event: MoneyReturned) -> None:
         refund.order,
         refund=refund,
         lines=_lines_of(refund),
+        groups=list(refund.lines.filter(seats__gt=0).select_related("line").order_by("line")),
         courses_went=refund.enrollment_after == EnrollmentAfter.REMOVE,
         courses_audited=refund.enrollment_after == EnrollmentAfter.AUDIT,
     )
@@ -162,9 +167,21 @@ def email_free_lines_undone(event: FreeLinesUndone) -> None:
         "free_undone",
         order,
         replies_to_support=True,
-        lines=[line for line in order.lines.all() if line.pk in event.line_ids],
+        lines=[line for line in order.lines.all() if line.pk in event.line_ids and not line.is_group],
+        groups=[line for line in order.lines.all() if line.pk in event.line_ids and line.is_group],
         courses_went=event.enrollment_after == EnrollmentAfter.REMOVE,
     )
+
+
+def email_seat_taken(event: SeatTakenFromLearner) -> None:
+    """Tell a learner that the course of their registration code was taken back, or that they only audit it now."""
+    _email_learner("seat_taken", event.use_id, event.run_id, is_audit=event.is_audit)
+
+
+def email_seat_moved(event: SeatMoved) -> None:
+    """Tell a learner that staff moved their seat to another start."""
+    before = CourseRun.all_objects.get(pk=event.run_before_id)
+    _email_learner("seat_moved", event.use_id, event.run_after_id, before=before, before_text=_describe_run(before))
 
 
 def email_refund_denied(event: RefundDenied) -> None:
@@ -281,6 +298,32 @@ def _email_buyer(
     )
 
 
+def _email_learner(name: str, use_id: int, run_id: int, **context: object) -> None:
+    """Write to the learner who redeemed a registration code about the run it gave or gives."""
+    use = CodeUse.objects.select_related("user").get(pk=use_id)
+    if use.user.closed_at is not None:
+        return
+    run = CourseRun.all_objects.get(pk=run_id)
+    send_email(
+        f"ecommerce/emails/{name}",
+        to=[use.user.email],
+        reply_to=_support_addresses(),
+        context={
+            "run": run,
+            "run_text": _describe_run(run),
+            "learner": use.user,
+            "link": f"{settings.SITE_BASE_URL}{reverse('dashboard')}",
+        }
+        | context,
+        about=use.code,
+    )
+
+
+def _describe_run(run: CourseRun) -> str:
+    """Name a run with its dates."""
+    return f"{run.title} ({format_run_dates(run, clock.now())})"
+
+
 def _find_order(order_id: int) -> Order:
     return Order.objects.select_related("purchaser").prefetch_related("lines").get(pk=order_id)
 
@@ -290,7 +333,8 @@ def _find_refund(refund_id: int) -> Refund:
 
 
 def _lines_of(refund: Refund) -> list[OrderLine]:
-    return list(OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk"))
+    """Return the lines of a refund that gave the buyer courses of their own: seats for a group are told apart."""
+    return list(OrderLine.objects.filter(refund_lines__refund=refund, seats__isnull=True).order_by("pk"))
 
 
 def _support_addresses() -> list[str]:

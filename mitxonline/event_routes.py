@@ -48,6 +48,8 @@ from ecommerce.events import (
     RefundAsked,
     RefundDenied,
     RefundFailed,
+    SeatMoved,
+    SeatTakenFromLearner,
 )
 from mitxonline.coordinator.events import Event
 from mitxonline.coordinator.routes import Route
@@ -84,6 +86,8 @@ ROUTES: dict[type[Event], Route] = {
     LinesRestored: Route(within=(b2b.claim_seats,)),
     RefundFailed: Route(after_commit=(ecommerce.email_refund_failed,)),
     FreeLinesUndone: Route(after_commit=(ecommerce.email_free_lines_undone,)),
+    SeatTakenFromLearner: Route(after_commit=(ecommerce.email_seat_taken,)),
+    SeatMoved: Route(after_commit=(ecommerce.email_seat_moved,)),
     PaidTwice: Route(after_commit=(ecommerce.email_paid_twice,)),
     MoneyReturned: Route(after_commit=(ecommerce.email_refund,)),
     RefundAsked: Route(after_commit=(ecommerce.email_refund_asked, ecommerce.email_refund_request)),

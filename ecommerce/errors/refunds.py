@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from mitxonline.kernel.errors import DomainError, NotFound
 
@@ -135,3 +136,26 @@ class RefundChoiceGone(RefundNotAskable):
     code = "refund_choice_gone"
     message = _("Some of the courses you chose can no longer be refunded.")
     advice = _("Choose again.")
+
+
+class TooManySeats(RefundRefused):
+    """More seats of a group purchase than are left to refund, or none."""
+
+    code = "too_many_seats"
+    message = ngettext_lazy(
+        "“{title}”: {left} seat can still be refunded.",
+        "“{title}”: {left} seats can still be refunded.",
+        "left",
+    )
+    exposes = ("left",)
+    title: str
+    left: int
+
+
+class SeatsNotDelivered(RefundRefused):
+    """Some seats of an order in review: its codes don’t exist yet, so none can be switched off."""
+
+    code = "seats_not_delivered"
+    message = _("Order {number} is in review, so its seats have no codes yet.")
+    advice = _("Fulfill it first, or refund the whole order.")
+    number: str

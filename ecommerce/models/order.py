@@ -310,6 +310,13 @@ class OrderLine(models.Model):
         editable=False,
         help_text=_("Refunded, or set aside for a refund."),
     )
+    seats_refunded = models.PositiveSmallIntegerField(
+        _("seats refunded"),
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text=_("Seats of a group that were refunded, or set aside for a refund. Their codes are off."),
+    )
     undone_at = models.DateTimeField(
         _("undone"),
         null=True,
@@ -349,6 +356,17 @@ class OrderLine(models.Model):
             models.CheckConstraint(
                 condition=Q(refunded__gte=0, refunded__lte=models.F("due")),
                 name="order_line_never_refunded_beyond_its_price",
+            ),
+            models.CheckConstraint(
+                condition=Q(seats_refunded=0) | Q(seats__isnull=False, seats_refunded__lte=models.F("seats")),
+                name="order_line_never_more_seats_refunded_than_sold",
+            ),
+            models.CheckConstraint(
+                condition=Q(seats__isnull=True)
+                | Q(due=0)
+                | Q(refunded__lt=models.F("due"))
+                | Q(seats_refunded=models.F("seats")),
+                name="order_line_without_its_money_has_no_seats",
             ),
             models.CheckConstraint(
                 condition=Q(undone_at__isnull=True) | Q(due=0), name="order_line_with_a_price_is_refunded"

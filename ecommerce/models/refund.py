@@ -208,6 +208,9 @@ class RefundLine(models.Model):
         OrderLine, verbose_name=_("order line"), on_delete=models.PROTECT, related_name="refund_lines"
     )
     amount = amount_field(_("amount"))
+    seats = models.PositiveSmallIntegerField(
+        _("seats"), default=0, db_default=0, help_text=_("Seats of a group that it takes back.")
+    )
 
     wagtail_reference_index_ignore = True
 

@@ -49,6 +49,7 @@ from ecommerce.selectors.seat_sales import (
     describe_codes,
     sales_of_order,
 )
+from ecommerce.selectors.seats import count_redeemed_seats, price_of_seats, seats_left
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 
@@ -97,6 +98,22 @@ class LineAtDesk:
     seats_text: str = ""
     counts: OrderedSeats | None = None
     codes: tuple[RegistrationCodeRow, ...] = ()
+    redeemed: int = 0
+
+    @property
+    def seats_left(self) -> int:
+        """How many seats of a group weren't refunded."""
+        return seats_left(self.line)
+
+    @property
+    def seats_free(self) -> int:
+        """How many of these no one has redeemed."""
+        return max(self.seats_left - self.redeemed, 0)
+
+    @property
+    def seat_price(self) -> Money:
+        """What refunding the next seat costs."""
+        return price_of_seats(self.line, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +217,13 @@ class OrderAtDesk:
     def has_lines_to_choose(self) -> bool:
         """Whether staff can choose courses to refund. Their prices must be in the currency paid."""
         return (self.is_part or len(self.lines) > 1) and self.refundable.currency == self.order.currency
+
+    @property
+    def group_lines(self) -> tuple[LineAtDesk, ...]:
+        """The lines for a group with seats that can be refunded one by one."""
+        if self.order.state == OrderState.REVIEW or self.refundable.currency != self.order.currency:
+            return ()
+        return tuple(each for each in self.lines if each.seats_left and each.line.due)
 
     @property
     def is_free(self) -> bool:
@@ -401,6 +425,7 @@ def _describe_lines(order: Order) -> Iterator[LineAtDesk]:
     has_seats = any(line.is_group for line in lines)
     counts = {each.line_id: each for each in count_seats(sales_of_order(order))} if has_seats else {}
     codes = _list_codes(order) if has_seats else {}
+    redeemed = count_redeemed_seats([line for line in lines if line.is_group]) if has_seats else {}
     for line in lines:
         yield LineAtDesk(
             line=line,
@@ -412,6 +437,7 @@ def _describe_lines(order: Order) -> Iterator[LineAtDesk]:
             seats_text=seats_text(line.seats, line.unit_price),
             counts=counts.get(line.pk),
             codes=tuple(codes.get(line.pk, ())),
+            redeemed=redeemed.get(line.pk, 0),
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from ecommerce.enums import (
     RESERVED_REFUND_STATES,
@@ -20,11 +21,14 @@ from ecommerce.errors.refunds import (
     RefundDisputed,
     RefundLinesUnknown,
     RefundTooMuch,
+    SeatsNotDelivered,
+    TooManySeats,
 )
 from ecommerce.gateways.registry import gateways
-from ecommerce.models import Order, OrderLine, OrderLineCourse, PaymentAttempt
+from ecommerce.models import Order, OrderLine, OrderLineCourse, PaymentAttempt, SeatSale
 from ecommerce.ownership import find_deliverable_lines, find_line_runs
 from ecommerce.selectors.payments import UNDOABLE_STATES, lines_taken_back, next_to_refund
+from ecommerce.selectors.seats import SeatsToTakeBack, choose_seats, price_of_seats, seats_left
 from mitxonline.kernel.fingerprint import fingerprint
 from mitxonline.kernel.money import Money, spread
 from mitxonline.kernel.text import require_text
@@ -43,7 +47,8 @@ class RefundChoice:
     """What finance chose to refund, and what follows.
 
     ``amount`` None means all that is left of the lines; ``line_ids`` None means the whole order. ``attempt_id`` names a
-    payment other than the one that paid the order (a second payment).
+    payment other than the one that paid the order (a second payment). ``seats`` are line ids with a number of seats of
+    theirs: then only these are refunded. Seats that were redeemed are refunded only with ``takes_redeemed``.
     """
 
     reason: str
@@ -52,6 +57,8 @@ class RefundChoice:
     amount: Money | None = None
     line_ids: tuple[int, ...] | None = None
     attempt_id: int | None = None
+    seats: tuple[tuple[int, int], ...] = ()
+    takes_redeemed: bool = False
 
     def __post_init__(self) -> None:
         require_text(self.reason)
@@ -59,8 +66,11 @@ class RefundChoice:
 
 @dataclass(frozen=True, slots=True)
 class Share:
+    """The part of a refund that is for one line, and the seats of a group that go back with it."""
+
     line: OrderLine
     amount: Money
+    seats: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,7 @@ class RefundPlan:
     amount: Money
     shares: tuple[Share, ...]
     choice: RefundChoice
+    seats: tuple[SeatsToTakeBack, ...] = ()
 
     @property
     def is_in_prices(self) -> bool:
@@ -84,8 +95,10 @@ class RefundPlan:
 
     def fingerprint(self, *, request_id: int | None) -> str:
         """Digest what the plan says, and whether it approves a buyer's request."""
-        shares = tuple((share.line.pk, str(share.amount)) for share in self.shares)
-        return fingerprint(self.attempt.pk, str(self.amount), shares, str(self.left_after), request_id)
+        shares = tuple((share.line.pk, str(share.amount), share.seats) for share in self.shares)
+        # Which free seats go back makes no difference; whose do.
+        redeemed = tuple(seat.code_id for each in self.seats for seat in each.redeemed)
+        return fingerprint(self.attempt.pk, str(self.amount), shares, redeemed, str(self.left_after), request_id)
 
 
 def plan_refund(*, order_id: int, choice: RefundChoice) -> RefundPlan:
@@ -157,12 +170,56 @@ def plan_order_refund(order: Order, choice: RefundChoice) -> RefundPlan:
         raise GatewayNotHere(gateway=attempt.gateway)
     if attempt.disputes.filter(state__in=WITH_BANK_STATES).exists():
         raise RefundDisputed(number=order.number)
-    lines = [] if attempt.is_surplus else _chosen_lines(order, choice.line_ids)
-    remaining = {line: remaining_price(line) for line in lines}
-    amount = _choose_amount(order, attempt, choice, remaining)
-    excess = find_excess(order) if choice.line_ids is None else order.money.zero
+    chosen = dict(choice.seats)
+    line_ids = tuple(chosen) if chosen else choice.line_ids
+    lines = [] if attempt.is_surplus else _chosen_lines(order, line_ids)
+    if chosen:
+        refuse_impossible_seats(order, lines, chosen)
+    remaining = {line: price_of_seats(line, chosen[line.pk]) if chosen else remaining_price(line) for line in lines}
+    amount = _choose_amount(order, attempt, replace(choice, line_ids=line_ids), remaining)
+    excess = find_excess(order) if line_ids is None else order.money.zero
     shares = divide_amount(amount, remaining, excess=excess)
-    return RefundPlan(order=order, attempt=attempt, amount=amount, shares=shares, choice=choice)
+    if chosen:
+        shares = tuple(replace(share, seats=chosen[share.line.pk]) for share in shares)
+    else:
+        shares = (
+            tuple(map(with_last_seats, shares)) if choice.amount is not None else tuple(map(with_all_seats, shares))
+        )
+    seats = choose_refunded_seats(shares, takes_redeemed=choice.takes_redeemed)
+    return RefundPlan(order=order, attempt=attempt, amount=amount, shares=shares, choice=choice, seats=seats)
+
+
+def refuse_impossible_seats(order: Order, lines: list[OrderLine], chosen: Mapping[int, int]) -> None:
+    """Raise TooManySeats for a number of seats that a line doesn't have any more, or never had.
+
+    Raises SeatsNotDelivered where the order waits for a review: fulfilling it would create the codes of all seats.
+    """
+    if order.state == OrderState.REVIEW:
+        raise SeatsNotDelivered(number=order.number)
+    for line in lines:
+        if not 1 <= chosen[line.pk] <= seats_left(line):
+            raise TooManySeats(title=line.title, left=seats_left(line))
+
+
+def with_all_seats(share: Share) -> Share:
+    """Add all seats that are left to a share of all that is left of its line."""
+    return replace(share, seats=seats_left(share.line))
+
+
+def with_last_seats(share: Share) -> Share:
+    """Add all seats that are left to a share that takes the last money of its line: without money there is no seat."""
+    is_last = not share.amount.is_zero and share.amount == remaining_price(share.line)
+    return replace(share, seats=seats_left(share.line)) if is_last else share
+
+
+def choose_refunded_seats(shares: Iterable[Share], *, takes_redeemed: bool) -> tuple[SeatsToTakeBack, ...]:
+    """Choose the seats that go back with these shares. Raises SeatsRedeemed."""
+    chosen = []
+    for share in shares:
+        sale = SeatSale.objects.filter(order_line=share.line).first() if share.seats else None
+        if sale is not None:
+            chosen.append(choose_seats(share.line, sale, seats=share.seats, takes_redeemed=takes_redeemed))
+    return tuple(chosen)
 
 
 def divide_amount(amount: Money, remaining: dict[OrderLine, Money], *, excess: Money) -> tuple[Share, ...]:

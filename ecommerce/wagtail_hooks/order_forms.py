@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from ecommerce.enums import EnrollmentAfter
 from ecommerce.models.fields import find_amount_problem
-from ecommerce.selectors.order_desk import OrderAtDesk
+from ecommerce.selectors.order_desk import LineAtDesk, OrderAtDesk
 from ecommerce.selectors.refund_plan import LoweredProgram, RefundChoice
 from mitxonline.kernel.money import Money
 from mitxonline.staff.pages import ReasonForm
 
-ALL, LINES, AMOUNT = "all", "lines", "amount"
+ALL, LINES, AMOUNT, SEATS = "all", "lines", "amount", "seats"
 
 
 class AnswerForm(forms.Form):
@@ -44,6 +44,15 @@ class NoteForm(forms.Form):
     )
 
 
+def redeemed_field() -> forms.BooleanField:
+    """Make the box without which seats of a group that were redeemed are refused."""
+    return forms.BooleanField(
+        label=_("Take back redeemed seats too"),
+        required=False,
+        help_text=_("Seats that no one has redeemed go first, then those redeemed last. You’ll see whose they are."),
+    )
+
+
 class UndoForm(ReasonForm):
     """Which free lines are undone, and why. With one line there is nothing to choose.
 
@@ -64,6 +73,8 @@ class UndoForm(ReasonForm):
         super().__init__(*args, **kwargs)
         lines = [(str(each.line.pk), each.line.title) for each in desk.free_lines]
         cast("forms.ChoiceField", self.fields["lines"]).choices = lines
+        if any(each.redeemed for each in desk.free_lines):
+            self.fields["takes_redeemed"] = redeemed_field()
         if len(lines) < 2:
             self.fields["lines"].widget = forms.MultipleHiddenInput()
             self.fields["lines"].initial = [key for key, _title in lines]
@@ -139,8 +150,16 @@ class OrderRefundForm(ReasonForm):
             ]
         else:
             del self.fields["lines"]
+        if desk.group_lines:
+            scopes.append((SEATS, _("The seats entered below")))
         scopes.append((AMOUNT, _("The amount entered below")))
         cast("forms.ChoiceField", self.fields["scope"]).choices = scopes
+        self.seat_fields = {f"seats_{each.line.pk}": each for each in desk.group_lines}
+        for name, each in self.seat_fields.items():
+            self.fields[name] = _seats_field(each)
+        if any(each.seats_left for each in desk.lines):
+            self.fields["takes_redeemed"] = redeemed_field()
+        self.order_fields(["scope", "lines", *self.seat_fields, "takes_redeemed", *self.field_order[2:]])
 
     @staticmethod
     def initial_for(desk: OrderAtDesk) -> dict[str, Any]:
@@ -169,6 +188,7 @@ class OrderRefundForm(ReasonForm):
         if scope == ALL and cleaned.get("lines"):
             sentence = _("You ticked courses, but chose to refund everything. Untick them, or choose them above.")
             self.add_error("lines", sentence)
+        self._check_seats(cleaned, scope)
         if scope == AMOUNT and "amount" not in self.errors:
             if amount is None or amount <= 0:
                 self.add_error("amount", _("Enter an amount above zero."))
@@ -178,6 +198,21 @@ class OrderRefundForm(ReasonForm):
             sentence = _("Refunding this leaves a program at a lower price. Tick this, or refund less.")
             self.add_error("leaves_program_cheaper", sentence)
         return cleaned
+
+    def _check_seats(self, cleaned: dict[str, Any], scope: str | None) -> None:
+        """Require a number of seats where seats are refunded, and refuse one where something else is."""
+        entered = [name for name in self.seat_fields if cleaned.get(name) or name in self.errors]
+        if scope == SEATS and not entered:
+            self.add_error(next(iter(self.seat_fields)), _("Enter how many seats are refunded."))
+        if scope in {ALL, LINES, AMOUNT}:
+            for name in entered:
+                self.errors.pop(name, None)
+                self.add_error(
+                    name, _("You entered seats, but chose otherwise. Choose “The seats entered below”, or empty this.")
+                )
+        if scope == SEATS and (cleaned.get("amount") is not None or cleaned.get("lines")):
+            name = "amount" if cleaned.get("amount") is not None else "lines"
+            self.add_error(name, _("You chose to refund seats. Empty this, or choose otherwise above."))
 
     @property
     def leaves_cheaper(self) -> bool:
@@ -200,9 +235,30 @@ class OrderRefundForm(ReasonForm):
             frees_codes=cleaned["frees_codes"],
             amount=Money(cleaned["amount"], self.currency) if is_amount else None,
             line_ids=lines if cleaned["scope"] == LINES or (is_amount and lines) else None,
+            seats=tuple((each.line.pk, cleaned[name]) for name, each in self.seat_fields.items() if cleaned.get(name)),
+            takes_redeemed=cleaned.get("takes_redeemed", False),
         )
 
     @property
     def hidden_inputs(self) -> list[tuple[str, str]]:
         """Everything that was posted, so that the confirmation page can post it again."""
         return [(name, value) for name in self.fields for value in cast("QueryDict", self.data).getlist(name)]
+
+
+def _seats_field(each: LineAtDesk) -> forms.IntegerField:
+    """Make the field for the seats of one group that are refunded."""
+    words = {
+        "left": each.seats_left,
+        "sold": each.line.seats,
+        "free": each.seats_free,
+        "price": each.seat_price.formatted(),
+    }
+    return forms.IntegerField(
+        label=_("Seats of “%(title)s”") % {"title": each.line.title},
+        required=False,
+        min_value=1,
+        max_value=each.seats_left,
+        help_text=_("%(left)d of %(sold)d can be refunded; no one has redeemed %(free)d of them. One seat: %(price)s.")
+        % words,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )

@@ -308,12 +308,23 @@ class UndoView(DecisionView):
         return [
             _("The buyer loses the courses, unless they also have them some other way."),
             _("The codes used for them can be used again. An enrollment code frees its seat too."),
+            *self._say_seats(),
             _("Nothing was paid, so nothing is refunded. The buyer gets an e-mail."),
         ]
 
+    def _say_seats(self) -> list[str]:
+        if not any(each.seats_left for each in self.desk.free_lines):
+            return []
+        return [_("The registration codes of a group’s seats are switched off.")]
+
     def perform(self, form: UndoForm) -> str:
         line_ids = tuple(int(line_id) for line_id in form.cleaned_data["lines"])
-        choice = RefundChoice(reason=form.cleaned_data["reason"], frees_codes=True, line_ids=line_ids)
+        choice = RefundChoice(
+            reason=form.cleaned_data["reason"],
+            frees_codes=True,
+            line_ids=line_ids,
+            takes_redeemed=form.cleaned_data.get("takes_redeemed", False),
+        )
         refunds.undo_free_order(order_id=self.desk.order.pk, choice=choice, now=clock.now(), by_id=self.request.user.pk)
         return _("Undone. The codes can be used again.")
 

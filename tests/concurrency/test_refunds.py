@@ -85,7 +85,7 @@ def test_without_lock_and_conditional_write_the_harness_refunds_too_much(
     order = make_paid_order(make_product(), gateway="till")
     monkeypatch.setattr(LockableQuerySet, "locked", lambda self: self)
     monkeypatch.setattr(ledger, "reserve_money", look_then_write)
-    monkeypatch.setattr(ledger, "_add_to_line", lambda line_id, amount: False)  # the lines' own cap
+    monkeypatch.setattr(ledger, "_add_to_line", lambda line_id, amount, seats: False)  # the lines' own cap
     meeting = meet_at(__import__(__name__, fromlist=["look"]), "look", parties=4, patience=20.0)
     together(*[giving_back(order, "200")] * 4)
     assert meeting.happened

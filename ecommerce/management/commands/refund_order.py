@@ -42,6 +42,15 @@ class Command(OperatorCommand):
         )
         parser.add_argument("--amount", type=arguments.amount, help="only this much, in the currency paid, like 49.90")
         parser.add_argument(
+            "--seats",
+            type=int,
+            metavar="N",
+            help="only this many seats of a group; with --lines, if the order has several groups",
+        )
+        parser.add_argument(
+            "--redeemed", action="store_true", help="also take back seats that were redeemed, if too few weren't"
+        )
+        parser.add_argument(
             "--reason", type=arguments.reason, required=True, help="the reason, kept in the order's log"
         )
         after = parser.add_mutually_exclusive_group(required=True)
@@ -62,7 +71,7 @@ class Command(OperatorCommand):
             raise CommandError(_("There is no order %(number)s.") % {"number": options["number"]})
         choice = _read_choice(order, options)
         reference, known = _find_reference(order, choice, again=options["again"])
-        free = find_free_lines(order, choice.line_ids) if choice.amount is None else []
+        free = find_free_lines(order, choice.line_ids) if choice.amount is None and not choice.seats else []
         if known is not None or (not free and _is_over(order, choice)):
             self.say(_describe_earlier_refund(order, known))
             return
@@ -111,20 +120,36 @@ def _read_choice(order: Order, options: dict[str, Any]) -> RefundChoice:
         if (problem := find_amount_problem(options["amount"], currency)) is not None:
             raise CommandError(problem)
         amount = Money(options["amount"], currency)
+    line_ids = _find_line_ids(order, options["lines"]) if options["lines"] else None
     return RefundChoice(
         reason=options["reason"],
         enrollment_after=options["after"],
         frees_codes=options["free_codes"],
         amount=amount,
-        line_ids=_find_line_ids(order, options["lines"]) if options["lines"] else None,
+        line_ids=line_ids,
+        seats=() if options["seats"] is None else ((_find_group(order, line_ids), options["seats"]),),
+        takes_redeemed=options["redeemed"],
     )
+
+
+def _find_group(order: Order, line_ids: tuple[int, ...] | None) -> int:
+    """Return the id of the one line for a group, among the chosen ones."""
+    groups = order.lines.filter(seats__isnull=False)
+    found = list(groups.filter(pk__in=line_ids) if line_ids is not None else groups)
+    if len(found) != 1:
+        raise CommandError(_("--seats needs exactly one line for a group: choose it with --lines and its number."))
+    return found[0].pk
 
 
 def _find_line_ids(order: Order, names: Sequence[str]) -> tuple[int, ...]:
     lines = list(order.lines.order_by("pk"))
     by_name: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
-        by_name |= {str(number): line.pk, line.item_id: line.pk, line.sku: line.pk}
+        by_name[str(number)] = line.pk
+        for name in {line.item_id, line.sku}:
+            # The same course for the buyer and for a group: only the number tells them apart.
+            if sum(name in {each.item_id, each.sku} for each in lines) == 1:
+                by_name[name] = line.pk
     unknown = [name for name in names if name not in by_name]
     if unknown:
         existing = ", ".join(f"{number}: {line.item_id}" for number, line in enumerate(lines, start=1))
@@ -141,6 +166,8 @@ def _find_reference(order: Order, choice: RefundChoice, *, again: bool) -> tuple
         f"{order.number}|{choice.line_ids}|{choice.amount}|{choice.enrollment_after}|{choice.frees_codes}"
         f"|{choice.reason}"
     )
+    if choice.seats:
+        what += f"|{choice.seats}|{choice.takes_redeemed}"
     count = 0
     while True:
         reference = uuid.uuid5(NAMESPACE, f"{what}|{count}")

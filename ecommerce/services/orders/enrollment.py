@@ -24,7 +24,8 @@ def find_rights(order: Order, lines: Iterable[OrderLine]) -> dict[int, set[tuple
     """Return the rights (run, source) that each line gave and that still hold.
 
     They are read from the grants, because the runs that a program gave can't be computed later: which run is open
-    changes with time. Two lines may give the same right, such as a course bought together with its program.
+    changes with time. Two lines may give the same right, such as a course bought together with its program. A group's
+    line gives its buyer none.
     """
     grants = EnrollmentGrant.objects.filter(
         reference=order.number, enrollment__user_id=order.purchaser_id, revoked_at=None
@@ -39,7 +40,9 @@ def find_rights(order: Order, lines: Iterable[OrderLine]) -> dict[int, set[tuple
         line.pk: {
             (run_id, source)
             for (run_id, source), course_id in held.items()
-            if source == enrollment_source(line) and (run_id == line.product.course_run_id or course_id in courses)
+            if not line.is_group
+            and source == enrollment_source(line)
+            and (run_id == line.product.course_run_id or course_id in courses)
         }
         for line, courses in ((line, _program_courses(line)) for line in lines)
     }

@@ -81,7 +81,7 @@ def _book_dispute(dispute: Dispute, attempt: PaymentAttempt, order: Order, *, no
             now=now,
         )
         if not attempt.is_surplus:
-            divide_among_lines(booked, order)
+            divide_among_lines(booked, order, now=now)
         move_refund(booked, RefundState.SUCCEEDED, order=order, now=now)
     elif dispute.state == DisputeState.WON and booked is not None:
         move_refund(booked, RefundState.CANCELED, order=order, now=now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -42,12 +42,22 @@ from ecommerce.selectors.refund_plan import (
     divide_amount,
     find_excess,
     remaining_price,
+    with_all_seats,
+    with_last_seats,
 )
+from ecommerce.selectors.seats import seats_left
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.discounts.codes import free_uses
 from ecommerce.services.orders.alerts import raise_alert
 from ecommerce.services.orders.enrollment import find_revoked_rights, find_rights, restore_right
 from ecommerce.services.orders.fulfillment import claim_codes_again
+from ecommerce.services.registration.taking_back import (
+    end_seats,
+    find_taken_uses,
+    give_back_seats,
+    switch_on_after_failure,
+    take_back_seats,
+)
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit
 from mitxonline.kernel.errors import DomainError
@@ -114,7 +124,7 @@ def record_refund(
         begun_by_id=by_id,
         recorded_at=now,
     )
-    write_refund_lines(refund, plan.shares)
+    write_refund_lines(refund, plan.shares, takes_redeemed=choice.takes_redeemed, now=now)
     log_refund(refund, "ecommerce.refund.record", by_id=by_id)
     return refund
 
@@ -131,12 +141,24 @@ def reserve_money(attempt_id: int, amount: Money) -> bool:
     return enough.update(refund_reserved=F("refund_reserved") + amount.amount) == 1
 
 
-def write_refund_lines(refund: Refund, shares: Iterable[Share]) -> None:
-    """Record each line's share of a refund; zero where the line no longer has that much."""
+def write_refund_lines(refund: Refund, shares: Iterable[Share], *, takes_redeemed: bool, now: datetime) -> None:
+    """Record each line's share of a refund, and switch off the codes of its seats.
+
+    A share is zero where the line no longer has that much.
+    """
     rows = []
     for share in shares:
-        fits = _add_to_line(share.line.pk, share.amount)
-        rows.append(RefundLine(refund=refund, line=share.line, amount=share.amount.amount if fits else 0))
+        fits = _add_to_line(share.line.pk, share.amount, share.seats)
+        rows.append(
+            RefundLine(
+                refund=refund,
+                line=share.line,
+                amount=share.amount.amount if fits else 0,
+                seats=share.seats if fits else 0,
+            )
+        )
+        if fits and share.seats:
+            _take_back_seats(refund, share.line, share.seats, takes_redeemed=takes_redeemed, now=now)
     RefundLine.objects.bulk_create(rows)
 
 
@@ -164,7 +186,7 @@ def move_refund(
         refund.save(update_fields=["gateway_refund_id"])
         return
     before, refund.state = RefundState(refund.state), to
-    _move_counters(refund, before, to)
+    _move_counters(refund, before, to, now=now)
     refund.failure = failure[:255]
     if to in {RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CANCELED}:
         refund.settled_at = now
@@ -190,10 +212,13 @@ def book_actual_amount(refund: Refund, *, order: Order, now: datetime, by_id: in
     payment = PaymentAttempt.objects.filter(pk=refund.attempt_id)
     payment.update(refund_reserved=F("refund_reserved") - refund.amount)
     lines = list(OrderLine.objects.filter(refund_lines__refund=refund).order_by("pk"))
+    seats = dict(refund.lines.values_list("line", "seats"))
     refund.lines.all().delete()
     refund.amount, refund.currency = money.amount, money.currency
     excess = find_excess(order) if len(lines) == order.lines.count() else order.money.zero
-    write_refund_lines(refund, divide_amount(money, {line: remaining_price(line) for line in lines}, excess=excess))
+    _rewrite_refund_lines(
+        refund, divide_amount(money, {line: remaining_price(line) for line in lines}, excess=excess), seats, now=now
+    )
     if refund.is_counted:
         _count_refunded(refund)
     refund.state, refund.settled_at, refund.failure = RefundState.SUCCEEDED, now, reason[:255]
@@ -201,6 +226,23 @@ def book_actual_amount(refund: Refund, *, order: Order, now: datetime, by_id: in
     if refund.is_counted:  # our sum now agrees with the gateway's
         payment.update(refund_gap=0)
     _apply_refund(refund, order=order, now=now)
+
+
+def _rewrite_refund_lines(refund: Refund, shares: Iterable[Share], seats: Mapping[int, int], *, now: datetime) -> None:
+    """Record the shares of another amount. Its seats, whose codes are off already, stay what they were.
+
+    All seats go where the amount takes the last money of a line.
+    """
+    rows = []
+    for share in shares:
+        all_seats = max(with_last_seats(share).seats, seats[share.line.pk])
+        fits = _add_to_line(share.line.pk, share.amount, all_seats)
+        amount, kept = (share.amount.amount, all_seats) if fits else (0, 0)
+        rows.append(RefundLine(refund=refund, line=share.line, amount=amount, seats=kept))
+        if kept > seats[share.line.pk]:
+            more = kept - seats[share.line.pk]
+            _take_back_seats(refund, share.line, more, takes_redeemed=True, now=now)
+    RefundLine.objects.bulk_create(rows)
 
 
 def log_refund(refund: Refund, action: str, *, by_id: int | None) -> None:
@@ -294,11 +336,15 @@ def record_foreign_refund(
     return refund
 
 
-def divide_among_lines(refund: Refund, order: Order) -> None:
-    """Divide a refund made elsewhere among the lines that aren't refunded yet."""
+def divide_among_lines(refund: Refund, order: Order, *, now: datetime) -> None:
+    """Divide a refund made elsewhere among the lines that aren't refunded yet.
+
+    Seats of a group go back once all money of their line is back: until then staff decide which (`assign_seats`).
+    """
     remaining: dict[OrderLine, Money] = {line: remaining_price(line) for line in order.lines.order_by("pk")}
     shares = divide_amount(refund.money, remaining, excess=find_excess(order))
-    write_refund_lines(refund, [share for share in shares if not share.amount.is_zero])
+    shares = tuple(with_last_seats(share) for share in shares if not share.amount.is_zero)
+    write_refund_lines(refund, shares, takes_redeemed=True, now=now)
 
 
 def _note_difference(refund: Refund, reported: Money) -> RefundState:
@@ -331,17 +377,18 @@ def _absorb_twin(refund: Refund, gateway_refund_id: str, *, order: Order, now: d
     before = RefundState(twin.state)
     twin.state, twin.gateway_refund_id, twin.settled_at = RefundState.CANCELED, "", now
     twin.failure = _("the same as refund %(id)d") % {"id": refund.pk}
-    _move_counters(twin, before, RefundState.CANCELED)
+    _move_counters(twin, before, RefundState.CANCELED, now=now)
     twin.save()
     log_refund(twin, "ecommerce.refund.merge", by_id=None)
 
 
-def _move_counters(refund: Refund, before: RefundState, after: RefundState) -> None:
+def _move_counters(refund: Refund, before: RefundState, after: RefundState, *, now: datetime) -> None:
     """Update what the payment and the lines have reserved and refunded, as a refund changes its state."""
     if _holds_lines(before) and not _holds_lines(after):
         _release_lines(refund)
+        switch_on_after_failure(refund, now=now)
     elif before == RefundState.FAILED and _holds_lines(after):
-        _reserve_lines(refund)
+        _reserve_lines(refund, now=now)
     source, target = _counter_column(before, refund), _counter_column(after, refund)
     attempt = PaymentAttempt.objects.filter(pk=refund.attempt_id)
     if source == target:
@@ -380,22 +427,41 @@ def _counter_column(state: RefundState, refund: Refund) -> str | None:
     return None
 
 
-def _add_to_line(line_id: int, amount: Money) -> bool:
+def _add_to_line(line_id: int, amount: Money, seats: int = 0) -> bool:
     fits = OrderLine.objects.filter(pk=line_id, refunded__lte=F("due") - Value(amount.amount))
-    return fits.update(refunded=F("refunded") + amount.amount) == 1
+    if seats:
+        fits = fits.filter(seats_refunded__lte=F("seats") - seats)
+    return fits.update(refunded=F("refunded") + amount.amount, seats_refunded=F("seats_refunded") + seats) == 1
 
 
 def _release_lines(refund: Refund) -> None:
     for part in refund.lines.all():
-        OrderLine.objects.filter(pk=part.line_id).update(refunded=F("refunded") - part.amount)
+        OrderLine.objects.filter(pk=part.line_id).update(
+            refunded=F("refunded") - part.amount, seats_refunded=F("seats_refunded") - part.seats
+        )
 
 
-def _reserve_lines(refund: Refund) -> None:
+def _reserve_lines(refund: Refund, *, now: datetime) -> None:
     # Meanwhile another refund may have taken a line's price: then this one has no share of it.
-    for part in refund.lines.all():
-        if not _add_to_line(part.line_id, Money(part.amount, refund.currency)):
-            part.amount = 0
-            part.save(update_fields=["amount"])
+    for part in refund.lines.select_related("line"):
+        if not _add_to_line(part.line_id, Money(part.amount, refund.currency), part.seats):
+            part.amount = part.seats = 0
+            part.save(update_fields=["amount", "seats"])
+        elif part.seats:
+            # Its codes were on again, and may have been redeemed. The money is gone all the same.
+            _take_back_seats(refund, part.line, part.seats, takes_redeemed=True, now=now)
+
+
+def _take_back_seats(refund: Refund, line: OrderLine, seats: int, *, takes_redeemed: bool, now: datetime) -> None:
+    take_back_seats(
+        line,
+        seats=seats,
+        takes_redeemed=takes_redeemed,
+        reason=refund.reason or _("Refund"),
+        by_id=refund.begun_by_id,
+        now=now,
+        refund=refund,
+    )
 
 
 def _apply_refund(refund: Refund, *, order: Order, now: datetime) -> None:
@@ -404,7 +470,7 @@ def _apply_refund(refund: Refund, *, order: Order, now: datetime) -> None:
         if refund.is_counted and not refund.attempt.is_surplus:
             is_whole = is_fully_refunded(order)
             if refund.origin != RefundOrigin.OURS:
-                _apply_policy(refund, is_whole=is_whole)
+                _apply_policy(refund, is_whole=is_whole, now=now)
             lines = OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk")
             revoke_lines(
                 list(lines),
@@ -415,13 +481,20 @@ def _apply_refund(refund: Refund, *, order: Order, now: datetime) -> None:
                 by_id=refund.begun_by_id,
                 now=now,
             )
+            end_seats(
+                find_taken_uses(refund),
+                to=EnrollmentAfter(refund.enrollment_after),
+                reason=refund.reason,
+                by_id=refund.begun_by_id,
+                now=now,
+            )
             _update_order_state(order, is_whole=is_whole, by_id=refund.begun_by_id, now=now)
         refund.save(update_fields=["took_effect_at", "enrollment_after", "frees_codes"])
         publish(MoneyReturned(refund_id=refund.pk, order_id=order.pk))
     log_refund(refund, "ecommerce.refund.settle", by_id=refund.begun_by_id)
 
 
-def _apply_policy(refund: Refund, *, is_whole: bool) -> None:
+def _apply_policy(refund: Refund, *, is_whole: bool, now: datetime) -> None:
     """Decide about the courses by the shop's settings, because no one chose for a refund made elsewhere.
 
     Courses stay until all money is back. Codes are freed by a refund, not by a lost dispute.
@@ -432,8 +505,10 @@ def _apply_policy(refund: Refund, *, is_whole: bool) -> None:
     refund.frees_codes = refund.enrollment_after == EnrollmentAfter.REMOVE and not is_bank
     if is_whole:
         listed = set(refund.lines.values_list("line_id", flat=True))
-        others = refund.order.lines.exclude(pk__in=listed)
-        RefundLine.objects.bulk_create(RefundLine(refund=refund, line=line, amount=0) for line in others)
+        others = [Share(line, refund.order.money.zero) for line in refund.order.lines.exclude(pk__in=listed)]
+        if refund.enrollment_after != EnrollmentAfter.KEEP:
+            others = [with_all_seats(share) for share in others]
+        write_refund_lines(refund, others, takes_redeemed=True, now=now)
 
 
 def undo_free(order: Order, lines: list[OrderLine], *, choice: RefundChoice, by_id: int | None, now: datetime) -> None:
@@ -441,8 +516,22 @@ def undo_free(order: Order, lines: list[OrderLine], *, choice: RefundChoice, by_
 
     No money moves, so no refund is recorded; the order's history says who did it and why.
     """
-    OrderLine.objects.filter(pk__in=[line.pk for line in lines]).update(undone_at=now)
+    OrderLine.objects.filter(pk__in=[line.pk for line in lines]).update(
+        undone_at=now, seats_refunded=Coalesce("seats", 0)
+    )
     reason = choice.reason.strip()[:REASON_LENGTH]
+    for line in lines:
+        if seats_left(line):
+            taken = take_back_seats(
+                line,
+                seats=seats_left(line),
+                takes_redeemed=choice.takes_redeemed,
+                reason=reason,
+                by_id=by_id,
+                now=now,
+            )
+            use_ids = [seat.use_id for seat in taken.redeemed if seat.use_id is not None]
+            end_seats(use_ids, to=choice.enrollment_after, reason=reason, by_id=by_id, now=now)
     revoke_lines(
         lines,
         order=order,
@@ -607,9 +696,17 @@ def _handle_failure(refund: Refund, before: RefundState, *, order: Order, now: d
     is_restored = False
     if refund.is_counted and not refund.attempt.is_surplus:
         is_restored = restore_courses(refund, order=order, now=now)
+        is_restored = _give_back_seats(refund, now=now) or is_restored
         _restore_order_state(order, now=now)
     if refund.origin != RefundOrigin.BANK:
         publish(RefundFailed(refund_id=refund.pk, order_id=order.pk, is_restored=is_restored))
+
+
+def _give_back_seats(refund: Refund, *, now: datetime) -> bool:
+    """Give learners back the courses of seats that a failed refund had taken; return whether someone got one."""
+    gives_courses = shop_settings().after_failed_refund == AfterFailedRefund.RESTORE
+    uses = find_taken_uses(refund)
+    return bool(give_back_seats(uses, gives_courses=gives_courses, reason=refund.reason, now=now))
 
 
 def _restore_order_state(order: Order, *, now: datetime) -> None:
@@ -619,7 +716,7 @@ def _restore_order_state(order: Order, *, now: datetime) -> None:
     """
     if order.state not in {OrderState.REFUNDED, OrderState.PARTIALLY_REFUNDED}:
         return
-    has_courses = any(find_rights(order, order.lines.select_related("product")).values())
+    has_courses = any(find_rights(order, order.lines.select_related("product")).values()) or _has_seats(order)
     if order.fulfilled_at is None or not has_courses:
         order.move(OrderState.REVIEW, at=now, cause=ReviewCause.REFUND_FAILED)
     elif is_partly_refunded(order):
@@ -627,3 +724,8 @@ def _restore_order_state(order: Order, *, now: datetime) -> None:
             order.move(OrderState.PARTIALLY_REFUNDED, at=now)
     else:
         order.move(OrderState.FULFILLED, at=now)
+
+
+def _has_seats(order: Order) -> bool:
+    """Whether seats of a group that the order bought are still good."""
+    return order.lines.filter(seats__gt=F("seats_refunded")).exists()

@@ -398,7 +398,7 @@ def _record_foreign_refund(
     )
     if notice.state in COUNTED_REFUND_STATES:
         if not attempt.is_surplus:
-            divide_among_lines(refund, order)
+            divide_among_lines(refund, order, now=now)
         if twin is not None:
             raise_alert(order.pk, AlertKind.REFUND_TWICE, about=f"refund {refund.pk}", now=now)
             logger.error("refunded twice", extra={"refund": twin.pk, "order": order.pk})
