@@ -16,6 +16,7 @@ from ecommerce.enums import (
     OPEN_DISPUTE_STATES,
     AlertKind,
     AttemptState,
+    CodeChangeKind,
     DisputeState,
     NoticeState,
     OrderState,
@@ -42,7 +43,10 @@ from ecommerce.models import (
     PaymentAttempt,
     Refund,
     RefundRequest,
+    RegistrationCodeChange,
+    SeatSale,
 )
+from ecommerce.roles import Action, may
 from ecommerce.selectors.discount_access import discount_access_of
 from ecommerce.selectors.receipts import seats_text
 from mitxonline.kernel.money import Money
@@ -71,6 +75,7 @@ SAID_BY_ROWS = (
     "ecommerce.refund.approve",
     "ecommerce.refund.deny",
     "ecommerce.dispute.follow",
+    "ecommerce.code.change",
 )
 # Orders whose whole story is told on a timeline about a person, a code or a trace.
 MOST_ORDERS = 100
@@ -103,6 +108,9 @@ class ShopSource(Source):
         if subject.kind == SubjectKind.ORDER:
             return viewer.may(SEE_ORDERS)
         if subject.kind == SubjectKind.CODE:
+            sale = SeatSale.objects.filter(discount__codes=subject.pk).select_related("course_run").first()
+            if sale is not None:
+                return viewer.user is None or may(viewer.user, Action.CODE_VIEW, sale.course_run.course_id)
             discount = Discount.objects.of_the_shop().filter(codes=subject.pk).first()
             access = discount_access_of(viewer.user)
             return discount is not None and (access.may_see or discount.course_id in access.courses)
@@ -121,6 +129,7 @@ class ShopSource(Source):
             yield from (_tell_basket_code(row, scope) for row in in_carts)
             orders = Order.objects.filter(lines__code=scope.subject.pk)
             scope.add("code", [scope.subject.pk])
+            yield from _tell_registration_code(scope)
         elif scope.is_about(SubjectKind.ORDER):
             uses = scope.read(_uses().filter(order=scope.subject.pk), "uses")
             orders = Order.objects.filter(pk=scope.subject.pk)
@@ -166,6 +175,52 @@ _USE_SENTENCES = {
     UseState.CONFIRMED: lambda: _("The code %(code)s is used: the order was fulfilled."),
     UseState.RELEASED: lambda: _("The code %(code)s is free again."),
     UseState.RETIRED: lambda: _("The use of the code %(code)s was withdrawn. It still counts."),
+}
+
+
+def _tell_registration_code(scope: Scope) -> Iterator[Entry]:
+    """Tell when the code was sold, and what was done to it besides using it."""
+    sales = SeatSale.objects.filter(discount__codes=scope.subject.pk)
+    for sale in scope.read(sales.select_related("buyer", "order_line__order", "invoice_line__invoice"), "sales"):
+        sentence = _("The code was sold with a group purchase of %(seats)d seats.") % {"seats": sale.seats}
+        if sale.invoice_line is not None:
+            words = {"seats": sale.seats, "number": sale.invoice_line.invoice.number}
+            sentence = _("The code was sold with invoice %(number)s, with %(seats)d seats.") % words
+        yield Entry(
+            at=sale.sold_at,
+            kind=EntryKind.CODE,
+            sentence=sentence,
+            person=scope.viewer.name_person(sale.buyer),
+            links=_order_link(scope, sale.order_line.order if sale.order_line is not None else None),
+        )
+    changes = RegistrationCodeChange.objects.filter(code=scope.subject.pk)
+    for change in scope.read(
+        changes.select_related("by", "run_before", "run_after", "use__user", "refund__order"), "changes"
+    ):
+        sentence = _CHANGE_SENTENCES[CodeChangeKind(change.kind)]()
+        details = [change.reason]
+        if change.run_before is not None and change.run_after is not None:
+            details.insert(0, f"{change.run_before.courseware_id} → {change.run_after.courseware_id}")
+        if change.use is not None:
+            person = scope.viewer.name_person(change.use.user)
+            details.insert(0, _("Redeemed by %(person)s") % {"person": person})
+        yield Entry(
+            at=change.at,
+            kind=EntryKind.CODE,
+            sentence=sentence,
+            details=tuple(details),
+            person=scope.viewer.name_person(change.by),
+            links=_order_link(scope, change.refund.order if change.refund is not None else None),
+            trace_id=change.trace_id,
+        )
+
+
+_CHANGE_SENTENCES = {
+    CodeChangeKind.SWITCHED_OFF: lambda: _("The code was switched off."),
+    CodeChangeKind.SWITCHED_ON: lambda: _("The code was switched on again."),
+    CodeChangeKind.REFUNDED: lambda: _("The seat was refunded and the code switched off."),
+    CodeChangeKind.FREED: lambda: _("The code was marked as unused."),
+    CodeChangeKind.MOVED: lambda: _("The code was moved to another start."),
 }
 
 

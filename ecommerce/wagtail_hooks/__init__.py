@@ -2,6 +2,7 @@
 
 # Wagtail imports this package; importing the modules registers their hooks.
 from ecommerce.wagtail_hooks import (  # noqa: F401
+    code_desk,
     courses,
     discounts,
     home,

@@ -19,6 +19,7 @@ ACTIONS = (
     ("ecommerce.discount.export", _("Export codes"), _("Exported a discount’s codes")),
     ("ecommerce.role.give", _("Assign role"), _("Assigned a role in the shop")),
     ("ecommerce.role.take", _("Remove role"), _("Removed a role in the shop")),
+    ("ecommerce.code.change", _("Change registration code"), _("Changed a registration code")),
     ("courses.staff.appoint", _("Add course staff"), _("Added course staff")),
     ("courses.staff.dismiss", _("Remove course staff"), _("Removed course staff")),
     ("ecommerce.product.make", _("Create product"), _("Put a product on sale")),

@@ -414,14 +414,14 @@ def test_refunding_seats_costs_the_same_for_any_number(till: Till, seats: int) -
 def test_the_command_refunds_seats(till: Till) -> None:
     order = make_group_order(seats=5)
     redeem(line_of(order), 0)
-    options = {"reason": "fewer people", "after": EnrollmentAfter.REMOVE, "seats": 4, "lines": ["1"]}
-    call_command("refund_order", order.number, **options)
-    call_command("refund_order", order.number, **options)  # once
+    said = ("--unenroll", "--reason", "fewer people")
+    for _each in range(2):  # once
+        call_command("refund_order", order.number, "--lines", "1", "--seats", "4", *said)
     assert (off(line_of(order)), off(line_of(order, 1))) == (4, 0)
     with pytest.raises((CommandError, SeatsRedeemed)):
-        call_command("refund_order", order.number, **(options | {"seats": 1}))
-    call_command("refund_order", order.number, **(options | {"seats": 1, "redeemed": True}))
+        call_command("refund_order", order.number, "--lines", "1", "--seats", "1", *said)
+    call_command("refund_order", order.number, "--lines", "1", "--seats", "1", "--redeemed", *said)
     assert off(line_of(order)) == 5
     with pytest.raises(CommandError, match="exactly one line for a group"):
-        call_command("refund_order", order.number, **(options | {"lines": None}))
+        call_command("refund_order", order.number, "--seats", "1", *said)
     assert_books_hold(order)

@@ -151,6 +151,7 @@ def make_world() -> World:
         "member": str(seat.user_id),
         "asked": str(asked.pk),
         "dead": str(dead.pk),
+        "registration_code": str(make_seat_sale().discount.codes.order_by("pk")[0].pk),
         "role": str(ShopRole.objects.create(user=make_user(), role="sales_admin", given_at=NOON).pk),
     }
     return World(cookies=_signed_in(people), order=order, attempt=attempt, marked=marked, things=things)
