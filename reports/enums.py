@@ -24,7 +24,7 @@ class Cause(models.TextChoices):
     NO_ORDER = "no_order", _("Money without an order")
     NO_MONEY = "no_money", _("An order without money")
     WRONG_AMOUNT = "wrong_amount", _("Not the amount of the order")
-    ACCEPTED_AMOUNT = "accepted_amount", _("Another amount, which the shop accepted")
+    ACCEPTED_AMOUNT = "accepted_amount", _("Another amount or currency, which finance accepted")
     WRONG_CURRENCY = "wrong_currency", _("Not the currency of the order")
     PAID_TWICE = "paid_twice", _("Paid twice")
     REFUND_UNKNOWN = "refund_unknown", _("A refund that the shop doesn’t know")

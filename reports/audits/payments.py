@@ -213,13 +213,22 @@ WITH payment AS (
         CASE WHEN is_sold_then THEN unsold ELSE 0 END AS unsold,
         CASE
             WHEN kind = 'other_movement' THEN 'other_movement'
-            WHEN shop IS NULL AND kind = 'payment' THEN CASE WHEN EXISTS (
-                SELECT FROM ecommerce_paymentattempt AS payment
-                WHERE payment.gateway = dated.gateway AND payment.payment_id = dated.key AND payment.state = 'paid'
-            ) THEN 'wrong_currency' ELSE 'no_order' END
+            WHEN shop IS NULL AND kind = 'payment' THEN CASE
+                WHEN EXISTS (
+                    SELECT FROM payment WHERE payment.gateway = dated.gateway AND payment.payment_id = dated.key
+                    AND payment.currency = dated.currency AND payment.amount = dated.reported
+                ) THEN 'accepted_amount'
+                WHEN EXISTS (
+                    SELECT FROM payment WHERE payment.gateway = dated.gateway AND payment.payment_id = dated.key
+                ) THEN 'wrong_currency'
+                ELSE 'no_order'
+            END
             WHEN shop IS NULL AND kind = 'refund' THEN 'refund_unknown'
             WHEN shop IS NULL THEN 'chargeback_unknown'
-            WHEN reported IS NULL AND told_currency <> currency THEN 'wrong_currency'
+            WHEN reported IS NULL AND told_currency <> currency AND EXISTS (
+                SELECT FROM entry WHERE entry.kind = 'payment' AND entry.gateway = dated.gateway
+                AND entry.key = dated.key AND entry.currency = dated.told_currency AND entry.amount = dated.told
+            ) THEN 'accepted_amount'
             WHEN reported IS NULL AND gateway = '' THEN 'no_money'
             WHEN reported IS NULL THEN CASE
                 WHEN shop_at >= coalesce((

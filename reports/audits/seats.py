@@ -63,14 +63,19 @@ WITH line AS (
     SELECT sale.id, sale.seats, sale.course_run_id AS run_id, sale.buyer_id AS user_id, sale.sold_at AS at,
         sale.order_line_id, coalesce(code.made, 0) AS made, coalesce(code.redeemed, 0) AS redeemed,
         coalesce(code.off, 0) AS off, coalesce(code.unused, 0) AS unused, discount.name, discount.currency,
-        line.seats AS line_seats, bought.number, bought.id AS order_id,
-        line.refunded = line.due AND line.due > 0 OR bought.state = 'refunded' AS is_over,
+        coalesce(line.seats, invoiced.seats) AS line_seats, coalesce(bought.number, invoice.number) AS number,
+        bought.id AS order_id,
+        coalesce(
+            line.refunded = line.due AND line.due > 0 OR bought.state = 'refunded', invoice.state = 'void'
+        ) AS is_over,
         CASE WHEN sale.order_line_id IS NULL THEN 'invoiced' ELSE 'ordered' END AS term
     FROM ecommerce_seatsale AS sale
     JOIN ecommerce_discount AS discount ON discount.id = sale.discount_id
     LEFT JOIN code ON code.discount_id = sale.discount_id
     LEFT JOIN ecommerce_orderline AS line ON line.id = sale.order_line_id
     LEFT JOIN ecommerce_order AS bought ON bought.id = line.order_id
+    LEFT JOIN ecommerce_invoiceline AS invoiced ON invoiced.id = sale.invoice_line_id
+    LEFT JOIN ecommerce_invoice AS invoice ON invoice.id = invoiced.invoice_id
     WHERE (%(runs)s::bigint[] IS NULL OR sale.course_run_id = ANY(%(runs)s::bigint[]))
         AND (%(currency)s::text IS NULL OR discount.currency = %(currency)s)
         AND (%(since)s::timestamptz IS NULL OR sale.sold_at >= %(since)s)
@@ -108,7 +113,7 @@ WITH line AS (
         NULL, coalesce(number, name), name
     FROM sale CROSS JOIN LATERAL (VALUES
         ('codes_differ', CASE WHEN made <> seats THEN made - seats END),
-        ('seats_differ', CASE WHEN line_seats IS DISTINCT FROM seats AND order_line_id IS NOT NULL THEN seats END),
+        ('seats_differ', CASE WHEN line_seats IS DISTINCT FROM seats THEN seats END),
         ('still_open', CASE WHEN is_over AND unused > 0 THEN unused END)
     ) AS problem (cause, units) WHERE problem.units IS NOT NULL
     UNION ALL
@@ -116,6 +121,17 @@ WITH line AS (
         order_id, NULL, number, ''
     FROM line WHERE seats IS NOT NULL AND (%(runs)s::bigint[] IS NULL OR course_run_id = ANY(%(runs)s::bigint[]))
         AND NOT is_over AND NOT EXISTS (SELECT FROM ecommerce_seatsale AS sale WHERE sale.order_line_id = line.id)
+    UNION ALL
+    SELECT 'difference', 'difference', 'sale_missing', '', NULL, NULL, invoiced.seats, invoice.issued_at, NULL,
+        product.course_run_id, NULL, NULL, invoice.number, ''
+    FROM ecommerce_invoiceline AS invoiced
+    JOIN ecommerce_invoice AS invoice ON invoice.id = invoiced.invoice_id AND invoice.state NOT IN ('draft', 'void')
+    JOIN ecommerce_product AS product ON product.id = invoiced.product_id
+    WHERE (%(runs)s::bigint[] IS NULL OR product.course_run_id = ANY(%(runs)s::bigint[]))
+        AND (%(currency)s::text IS NULL OR invoice.currency = %(currency)s)
+        AND (%(since)s::timestamptz IS NULL OR invoice.issued_at >= %(since)s)
+        AND (%(until)s::timestamptz IS NULL OR invoice.issued_at < %(until)s)
+        AND NOT EXISTS (SELECT FROM ecommerce_seatsale AS sale WHERE sale.invoice_line_id = invoiced.id)
     UNION ALL
     SELECT 'difference', 'difference', 'lines_differ', '', NULL, NULL, 1, at, user_id, NULL, order_id, NULL, number, ''
     FROM changed

@@ -15,8 +15,10 @@ from ecommerce.services.registration.codes import switch_off_unredeemed
 from reports.audits.base import RowChoice
 from reports.enums import Cause
 from tests.factories import NOON, make_course, make_product, make_program_product, make_run
+from tests.factories.invoices import line_of, make_invoice
 from tests.factories.orders import make_paid_order
 from tests.reports.readings import Reading, read_seats
+from tests.reports.voiding import void_unpaid
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +75,32 @@ def test_codes_that_were_switched_off_stay_in_the_sum() -> None:
     sale = SeatSale.objects.earliest("pk")
     switch_off_unredeemed(sale, seats=3, reason="Refund", by_id=None, now=NOON)
     assert figures(read_seats()) == {"ordered": 6, "sold": 6, "off": 3, "unused": 3}
+
+
+class TestInvoices:
+    def test_codes_of_invoices_are_seats_and_void_ones_are_told_apart(self) -> None:
+        product = make_product(price="10")
+        make_paid_order(product, seats=2)
+        make_invoice(line_of(product, seats=3))
+        void = make_invoice(line_of(product, seats=4), line_of(seats=1))
+        void_unpaid(void)
+        reading = read_seats()
+        assert figures(reading) == {"ordered": 2, "invoiced": 8, "sold": 10, "off": 5, "unused": 5}
+        assert reading.rows == []
+        assert {row.key for row in read_seats(rows=RowChoice(term="invoiced")).rows} >= {void.number}
+
+    def test_an_invoice_whose_sale_is_gone(self) -> None:
+        kept, lost = make_invoice(line_of(seats=2)), make_invoice(line_of(seats=2))
+        SeatSale.objects.filter(invoice_line__invoice=lost).delete()
+        assert causes(read_seats()) == [(Cause.SALE_MISSING, lost.number)]
+        assert kept.number
+
+    def test_a_void_invoice_whose_codes_still_work(self) -> None:
+        make_invoice(line_of(seats=2))
+        void = make_invoice(line_of(seats=2))
+        void_unpaid(void)
+        DiscountCode.objects.filter(discount__seat_sale__invoice_line__invoice=void).update(active=True)
+        assert causes(read_seats()) == [(Cause.STILL_OPEN, void.number)]
 
 
 class TestSabotage:
