@@ -24,6 +24,7 @@ from dev.demo.orders import ensure_orders
 from dev.demo.pages import ensure_course_page, ensure_instructors, ensure_product_page, ensure_program_page
 from dev.demo.people import AMARA, SAM, ensure_accounts, ensure_buyers, ensure_colleagues
 from dev.demo.specs import demo_spec
+from dev.demo.statements import ensure_reports
 from dev.demo.work import ensure_draft, ensure_work_in_progress
 from ecommerce.models import DiscountCode, Order, Product, ShopSettings
 from mitxonline.kernel import clock
@@ -65,6 +66,7 @@ def load_demo(*, now: datetime, report: Callable[[str], None]) -> LoadResult:
     report("Invoices")
     ensure_invoices(now=now)
     ensure_work_in_progress(people, now=now)
+    ensure_reports(now=now)
     after = _counts()
     return LoadResult(counts=after, new=after - before)
 

@@ -17,6 +17,7 @@ SUBJECTS = (
     "tests.bench.checkout",
     "tests.bench.hanging",
     "tests.bench.deliveries",
+    "tests.bench.audits",
 )
 
 
