@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from wagtail.admin.views.pages.bulk_actions.page_bulk_action import PageBulkAction
+from wagtail.admin.views.pages.listing import ExplorableIndexView
 from wagtail.admin.views.reports.page_types_usage import PageTypesUsageReportView
 from wagtail.models import Page
 from wagtail.permission_policies.pages import PagePermissionPolicy
@@ -12,6 +17,9 @@ from wagtail.query import PageQuerySet
 
 from b2b.models import ContractPage
 from b2b.wagtail_hooks.base import SEE_CONTRACTS
+
+# What a bulk action acts on, and what it leaves out and why.
+ActionableObjects: TypeAlias = "tuple[list[Page], dict[str, list[Page]]]"
 
 
 class PagesWithoutContracts(PagePermissionPolicy):
@@ -39,6 +47,35 @@ class PageTypesReport(PageTypesUsageReportView):
 
 
 register_permission_policy(Page, PagesWithoutContracts(Page))
+
+
+def explore_unless_contract(explore: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Refuse a contract's own page of the explorer: Wagtail shows whatever is below the first explorable page."""
+
+    def explore_page(view: Any, request: HttpRequest, parent_page_id: int | None = None) -> HttpResponse:
+        may_see_all = request.user.has_perm(SEE_CONTRACTS)
+        if not may_see_all and ContractPage.objects.filter(pk=parent_page_id).exists():
+            raise PermissionDenied
+        return explore(view, request, parent_page_id)
+
+    return explore_page
+
+
+def name_no_contracts(get_objects: Callable[[Any], ActionableObjects]) -> Callable[[Any], ActionableObjects]:
+    """Leave contracts out of what a bulk action says it may not touch; it names any page whose id is in its address."""
+
+    def get_objects_without_contracts(view: Any) -> ActionableObjects:
+        objects, further = get_objects(view)
+        if not view.request.user.has_perm(SEE_CONTRACTS):
+            refused = further["items_with_no_access"]
+            further["items_with_no_access"] = [page for page in refused if page.specific_class is not ContractPage]
+        return objects, further
+
+    return get_objects_without_contracts
+
+
+ExplorableIndexView.get = explore_unless_contract(ExplorableIndexView.get)
+PageBulkAction.get_actionable_objects = name_no_contracts(PageBulkAction.get_actionable_objects)
 
 
 def _without_contracts(pages: PageQuerySet, user: Any) -> PageQuerySet:

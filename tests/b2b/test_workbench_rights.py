@@ -27,6 +27,7 @@ from tests.b2b.worlds import (
 
 pytestmark = pytest.mark.django_db
 
+BULK = ("delete", "move", "publish", "unpublish")
 PRICE = "4321.00"  # a number that stands nowhere else
 SIGN_IN, AWAY, SHOWN = "sign in", "refused", "shown"
 NOBODY_ELSE = dict.fromkeys(EVERYBODY, AWAY) | {"anonymous": SIGN_IN, "manager": SHOWN, "superuser": SHOWN}
@@ -217,6 +218,19 @@ def test_wagtails_own_pages_tell_an_editor_no_terms_and_no_codes(page: ContractP
         assert answer.status_code in (200, 302, 403, 404, 400), url
         words = b"".join(answer).decode() if answer.streaming else answer.content.decode()
         assert not leaks(words, page), url
+
+
+def test_wagtails_own_pages_never_name_a_contract_to_an_editor(page: ContractPage) -> None:
+    ContractPage.objects.filter(pk=page.pk).update(
+        title="Secret terms", draft_title="Secret terms", name="Secret terms"
+    )
+    bulk = [reverse("wagtail_bulk_action", args=["wagtailcore", "page", name]) for name in BULK]
+    own = [reverse("wagtailadmin_explore", args=[page.pk]), *(f"{url}?id={page.pk}" for url in bulk)]
+    for who, is_named in (("editor", False), ("manager", True)):
+        client = sign_in_as(who)
+        for url in own:
+            words = client.get(url, follow=True).content.decode()
+            assert ("Secret terms" in words) is is_named, (who, url)
 
 
 def test_the_same_reading_as_a_manager_does_find_the_price(page: ContractPage) -> None:
