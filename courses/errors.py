@@ -202,6 +202,14 @@ class LearnerUnknown(DomainError):
     advice = _("Ask them to sign in there once.")
 
 
+class LearnerInactive(LearnerUnknown):
+    """Anyone can register with someone else's address, until the account is activated by a mail to it."""
+
+    code = "learner_inactive"
+    message = _("The learner’s account on the course site isn’t activated.")
+    advice = _("Ask them to open the link in the course site’s e-mail.")
+
+
 class EnrollmentKeepsChanging(DomainError):
     """The row changed each time while the course site was being told, so the delivery is repeated."""
 

@@ -100,6 +100,8 @@ class Enrollment(models.Model):
                 condition=~Q(lms_state=EnrollmentLmsState.THERE),
                 name="enrollment_not_there",
             ),
+            # For the comparison, which asks whom an account of the course site is.
+            models.Index(fields=["lms_username", "run"], condition=~Q(lms_username=""), name="enrollment_by_site_name"),
         ]
 
     def __str__(self) -> str:

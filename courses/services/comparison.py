@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from social_django.models import UserSocialAuth
 
@@ -32,6 +32,7 @@ from courses.gateways.openedx.listing import (
 )
 from courses.models import CourseRun, Enrollment, EnrollmentComparison, EnrollmentDifference
 from courses.services.course_site import ask_about
+from mitxonline.kernel.db import named_lock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.users.models import User
 
@@ -118,7 +119,16 @@ def repair(*, differences: QuerySet[EnrollmentDifference], now: datetime) -> int
 def _compare_run(
     run: CourseRun, compared: Compared, *, client: OpenEdxClient, now: datetime, wait: Callable[[float], None]
 ) -> None:
+    # Of two comparisons at once, each run is compared by one after the other.
+    with named_lock("compare enrollments", run.pk):
+        _replace_differences(run, compared, client=client, now=now, wait=wait)
+
+
+def _replace_differences(
+    run: CourseRun, compared: Compared, *, client: OpenEdxClient, now: datetime, wait: Callable[[float], None]
+) -> None:
     ours = EnrollmentDifference.objects.filter(run=run)
+    last = ours.aggregate(last=Max("pk"))["last"] or 0
     seen: set[int] = set()
     try:
         for page in _read_pages(client, run.courseware_id, wait):
@@ -126,16 +136,16 @@ def _compare_run(
             EnrollmentDifference.objects.bulk_create(_compare_page(run, page.rows, accounts, seen, now=now))
             compared.enrollments += len(page.rows)
     except CourseSiteRefused as refusal:
-        ours.filter(found_at=now).delete()
+        ours.filter(pk__gt=last).delete()
         compared.refused[run.courseware_id] = str(refusal)
         return
     except DomainError:
         # What the comparison before found stays until there is a whole new one.
-        ours.filter(found_at=now).delete()
+        ours.filter(pk__gt=last).delete()
         raise
     for missing in _chunks(_find_missing(run, seen, now=now)):
         EnrollmentDifference.objects.bulk_create(missing)
-    ours.filter(found_at__lt=now).delete()
+    ours.filter(pk__lte=last).delete()
     compared.runs += 1
     compared.differences += ours.count()
 

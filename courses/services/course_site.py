@@ -24,6 +24,7 @@ from courses.errors import (
     EnrollmentKeepsChanging,
     EnrollmentNotForceable,
     EnrollmentUnknown,
+    LearnerInactive,
     LearnerUnknown,
 )
 from courses.events import EnrollmentAskedAgain
@@ -193,6 +194,8 @@ def _tell_of(client: OpenEdxClient, row: Enrollment) -> _Outcome:
             # Its answer may be lost, and whose address this is be forgotten before it is asked again.
             Enrollment.objects.filter(pk=row.pk, lms_username="").update(lms_username=username)
         return send(client, row, username)
+    except LearnerInactive:
+        return _await_learner(row, "their account on the course site isn’t activated")
     except LearnerUnknown:
         return _await_learner(row, "the course site doesn’t know them")
 

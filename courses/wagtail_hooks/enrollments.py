@@ -60,6 +60,7 @@ class EnrollmentFilters(WagtailFilterSet):
     active = django_filters.ChoiceFilter(
         label=gettext_lazy("Enrolled"),
         choices=[("true", gettext_lazy("Now")), ("false", gettext_lazy("No longer"))],
+        method="filter_active",
         empty_label=gettext_lazy("All"),
         widget=forms.RadioSelect,
     )
@@ -67,6 +68,9 @@ class EnrollmentFilters(WagtailFilterSet):
     class Meta:
         model = Enrollment
         fields: list[str] = []
+
+    def filter_active(self, found: QuerySet[Enrollment], _name: str, value: str) -> QuerySet[Enrollment]:
+        return found.filter(active=value == "true")
 
 
 class EnrollmentIndex(StaffIndexView):

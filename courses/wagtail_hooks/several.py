@@ -13,8 +13,9 @@ from wagtail.admin.views.bulk_action import BulkAction
 from courses.enums import EnrollmentLmsState
 from courses.models import Enrollment
 from courses.services.course_site import send_again
-from courses.wagtail_hooks.enrollments import CHANGE_ENROLLMENT
+from courses.wagtail_hooks.enrollments import CHANGE_ENROLLMENT, EnrollmentIndex
 from mitxonline.kernel import clock
+from mitxonline.staff.lists import find_listed
 
 
 @hooks.register("register_bulk_action")
@@ -38,7 +39,8 @@ class SendEnrollmentsAgain(BulkAction):
         return list(Enrollment.objects.filter(pk__in=ids).select_related("user", "run"))
 
     def get_all_objects_in_listing_query(self, parent_id: Any) -> list[int]:
-        return list(Enrollment.objects.exclude(lms_state=EnrollmentLmsState.THERE).values_list("pk", flat=True))
+        listed = find_listed(EnrollmentIndex, self.request).exclude(lms_state=EnrollmentLmsState.THERE)
+        return list(listed.values_list("pk", flat=True))
 
     def object_context(self, obj: Enrollment) -> dict[str, Any]:
         return {"item": obj}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -84,8 +84,10 @@ def replay_deliveries(*, ids: Sequence[int], by_id: int | None, now: datetime) -
 
 def replay_receiver(*, receiver: str, by_id: int | None, now: datetime) -> Replayed:
     """Send the dead deliveries of a receiver again, the oldest first."""
-    dead = Delivery.objects.filter(handler=receiver, state=DeliveryState.DEAD).order_by("pk")
-    return replay_deliveries(ids=list(dead.values_list("pk", flat=True)), by_id=by_id, now=now)
+    dead = Delivery.objects.filter(handler=receiver, state=DeliveryState.DEAD)
+    oldest = list(dead.order_by("pk").values_list("pk", flat=True)[: settings.DELIVERY_SWEEP_SIZE])
+    left = max(dead.count() - len(oldest), 0)
+    return replace(replay_deliveries(ids=oldest, by_id=by_id, now=now), left=left)
 
 
 def describe_replayed(replayed: Replayed) -> Iterator[tuple[int, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.functional import cached_property
@@ -19,6 +20,7 @@ from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.coordinator.needs import find_operators_needs, lists_in_wagtail
 from mitxonline.coordinator.replay import GIVE_UP, REPLAY, Replayed, find_refusal, replay_deliveries
 from mitxonline.kernel import clock
+from mitxonline.staff.lists import find_listed
 from mitxonline.staff.needs import NEEDS, NeedsSection
 
 
@@ -98,8 +100,9 @@ class ReplaySelected(BulkAction):  # type: ignore[misc]
         return list(Delivery.objects.filter(pk__in=ids).order_by("pk"))
 
     def get_all_objects_in_listing_query(self, parent_id: Any) -> list[int]:
-        # What "all" means depends on the filters, which aren't passed on. Only dead ones wait for a decision.
-        return list(Delivery.objects.filter(state=DeliveryState.DEAD).order_by("pk").values_list("pk", flat=True))
+        # Only dead ones wait for a decision. More than this are replayed in several goes.
+        dead = find_listed(views.DeliveryIndex, self.request).filter(state=DeliveryState.DEAD).order_by("pk")
+        return list(dead.values_list("pk", flat=True)[: settings.DELIVERY_SWEEP_SIZE])
 
     def get_execution_context(self) -> dict[str, Any]:
         return {"view": self}

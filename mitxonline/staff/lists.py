@@ -76,6 +76,17 @@ class MomentColumn(Column):
         super().__init__(name, label=format_lazy("{} ({})", label, zone), **options)
 
 
+def find_listed(view_class: type[IndexView], request: HttpRequest) -> QuerySet[Any]:
+    """Return the rows of all pages of a list, with the filters and the search of this request.
+
+    Wagtail's script passes the list's query on to a bulk action on all of its rows.
+    """
+    view = view_class()
+    view.setup(request)
+    rows: QuerySet[Any] = view.get_queryset()
+    return rows
+
+
 class ExportMixin:
     """The CSV and XLSX files of a list, by the one writer of files (`kernel.spreadsheets`).
 

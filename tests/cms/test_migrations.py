@@ -8,12 +8,13 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 
-from cms.services.groups import EDITORS, FINANCE, RIGHTS, ensure_group
+from cms.services.groups import B2B_MANAGERS, EDITORS, FINANCE, RIGHTS, ensure_group
 from tests.factories.pages import make_home
 
 pytestmark = pytest.mark.django_db
 
 MIGRATION = import_module("cms.migrations.0008_editors_may_keep_menus_and_topics")
+ENROLLMENTS = import_module("cms.migrations.0010_groups_look_after_enrollments")
 
 
 def rights_of(group: Group) -> set[str]:
@@ -34,6 +35,20 @@ def test_existing_editors_get_the_rights_that_new_ones_have() -> None:
     assert rights_of(finance) == before
     MIGRATION.give_new_rights(apps, None)
     assert rights_of(editors) == set(RIGHTS[EDITORS].permissions) - {"courses.delete_course"}
+
+
+@pytest.mark.parametrize("name", [FINANCE, B2B_MANAGERS])
+def test_existing_groups_look_after_enrollments(name: str) -> None:
+    ensure_group(RIGHTS[FINANCE], pages=[], renew=True)
+    ensure_group(RIGHTS[B2B_MANAGERS], pages=[], renew=True)
+    group = Group.objects.get(name=name)
+    group.permissions.remove(*Permission.objects.filter(content_type__model="enrollment"))
+    before = rights_of(group)
+    ENROLLMENTS.give_new_rights(apps, None)
+    assert rights_of(group) - before == {"courses.change_enrollment", "courses.view_enrollment"}
+    group.permissions.clear()
+    ENROLLMENTS.give_new_rights(apps, None)
+    assert not rights_of(group), "another group of that name"
 
 
 def test_wagtails_own_editors_get_nothing() -> None:

@@ -258,8 +258,12 @@ class running_beats:  # noqa: N801  # a context manager
                 command += ["--schedule", str(self.folder / f"beat-{number}"), "--pidfile", ""]
                 beat = subprocess.Popen(command, cwd=ROOT, env=child_environment(), stdout=output, stderr=output)
             self.beats.append(beat)
-        for number in range(self.count):
-            until(self._has_sent(self.folder / f"beat-{number}.log"))
+        try:
+            for number in range(self.count):
+                until(self._has_sent(self.folder / f"beat-{number}.log"), 150)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __exit__(self, *_error: object) -> None:
         for beat in self.beats:

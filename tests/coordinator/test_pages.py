@@ -247,6 +247,18 @@ def test_several_are_replayed_and_those_that_are_not_say_why(client: Client) -> 
 
 
 @override_settings(DELIVERY_SWEEP_SIZE=2)
+def test_all_of_the_list_are_the_dead_ones_that_its_filters_show(client: Client) -> None:
+    sign_in(client, "change_delivery")
+    dead = [make_dead(seat) for seat in range(3)]
+    bulk = f"/cms/bulk/coordinator/delivery/replay/?id=all&next={LIST}"
+    assert "2 deliveries selected:" in client.get(bulk).content.decode(), "as many as one go takes"
+    assert "1 delivery selected:" in client.get(f"{bulk}&q={dead[1].pk}").content.decode()
+    client.post(f"{bulk}&q={dead[1].pk}")
+    states = dict(Delivery.objects.filter(pk__in=[each.pk for each in dead]).values_list("pk", "state"))
+    assert [states[each.pk] for each in dead] == ["dead", "pending", "dead"]
+
+
+@override_settings(DELIVERY_SWEEP_SIZE=2)
 def test_more_than_can_be_replayed_at_once_are_left_for_the_next_time(client: Client) -> None:
     sign_in(client, "change_delivery")
     dead = [make_dead(seat) for seat in range(3)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -15,7 +16,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from courses.enums import EnrollmentLmsState
+from courses.gateways.openedx.client import OpenEdxClient
 from courses.models import CourseRun, Enrollment, EnrollmentComparison, EnrollmentDifference
+from courses.services import comparison
 from courses.services.enrollments import enroll, revoke
 from courses.tasks import compare_enrollments
 from mitxonline.users.closing import close_account
@@ -24,6 +27,7 @@ from tests.courses.openedx import connect
 from tests.factories import NOON, make_course, make_run, make_user
 from tests.openedx.server import CourseSite
 from tests.openedx.worlds import deliver
+from tests.support.together import MeetAt, Together
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +100,20 @@ def test_differences_are_listed_by_kind(world: World) -> None:
     assert compare() == expected
     assert EnrollmentDifference.objects.count() == len(expected)
     assert compare("--course", world.first.courseware_id) == {each for each in expected if each[1] == "T1"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_comparisons_at_once_find_each_difference_once(world: World, together: Together, meet_at: MeetAt) -> None:
+    world.there("ben", world.first).is_active = False
+    world.there("ada", world.second).mode = "verified"
+    meeting = meet_at(comparison, "_compare_run", parties=2, before=True)
+    client = OpenEdxClient.from_settings()
+    # The later one of the clock may be the first to come.
+    moments = [NOON, NOON + timedelta(seconds=1)]
+    together(*[lambda now=now: comparison.compare_enrollments(client=client, now=now) for now in moments])
+    assert meeting.happened
+    found = list(EnrollmentDifference.objects.order_by("kind").values_list("kind", "run"))
+    assert found == [("missing", world.first.pk), ("mode", world.second.pk)]
 
 
 def test_a_repair_goes_the_usual_way(world: World) -> None:

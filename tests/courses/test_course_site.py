@@ -339,6 +339,23 @@ def test_an_unknown_learner_waits_and_is_sent_at_the_next_sign_in(world: World) 
     assert [state_of(row)[0] for row in rows] == [THERE, THERE, WAITING]
 
 
+def test_an_account_there_that_was_never_activated_is_no_ones(world: World) -> None:
+    """Anyone can register there with the learner's address; only the learner can open the mail that activates it."""
+    carl, dora = make_user("carl@mail.example"), make_user("dora@mail.example")
+    squatted = world.site.state.add_account("carl", "carl@mail.example", is_active=False)
+    world.site.state.add_account("dora", "dora@mail.example")
+    rows = [give(carl, world.run), give(dora, world.run)]
+    assert work() == [
+        "waits for the learner: their account on the course site isn’t activated",
+        "enrolled, audit",
+    ]
+    assert [state_of(row)[0] for row in rows] == [WAITING, THERE]
+    assert said(world.site, "carl", world.run) is None
+    squatted.is_active = True
+    Client().force_login(carl)
+    assert work() == ["enrolled, audit"]
+
+
 def test_a_learner_unknown_only_when_enrolled_waits_too(world: World) -> None:
     world.site.misbehave("unknown_learner", path=ENROLL)
     row = give(world.ada, world.run)

@@ -133,6 +133,24 @@ def test_staff_try_several_again(site: CourseSite, desk: Client) -> None:
     assert states == ["there", "there", "refused"]
 
 
+def test_all_of_the_list_are_those_that_its_filters_show(site: CourseSite, desk: Client) -> None:
+    refused, waiting, ended, there = make_refused(site, 4)
+    Enrollment.objects.filter(pk=waiting.pk).update(lms_state="waiting", lms_error="")
+    Enrollment.objects.filter(pk=ended.pk).update(active=False)
+    Enrollment.objects.filter(pk=there.pk).update(lms_state="there", lms_error="")
+    bulk = f"/cms/bulk/courses/enrollment/send_again/?id=all&next={INDEX}"
+    assert "3 enrollments will be sent" in text_of(desk, bulk)
+    assert "Learner 0" in text_of(desk, f"{bulk}&lms_state=refused&active=true")
+    assert "1 enrollment will be sent" in text_of(desk, f"{bulk}&lms_state=refused&active=true")
+    assert "1 enrollment will be sent" in text_of(desk, f"{bulk}&q=Learner+1")
+    assert "Learner 2" in text_of(desk, f"{INDEX}?active=false")
+    assert "Learner 0" not in text_of(desk, f"{INDEX}?active=false")
+    answer = desk.post(f"{bulk}&lms_state=refused&active=true", follow=True)
+    assert "1 enrollment is being sent" in answer.content.decode()
+    assert Enrollment.objects.get(pk=refused.pk).lms_state == "pending"
+    assert Enrollment.objects.get(pk=ended.pk).lms_state == "refused"
+
+
 def test_looking_is_not_enough_to_send(site: CourseSite) -> None:
     (row,) = make_refused(site, 1)
     before = Delivery.objects.count()

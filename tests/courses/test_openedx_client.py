@@ -83,6 +83,26 @@ def test_one_token_serves_many_calls_and_both_servers(site: CourseSite, client_o
     assert {call.headers["authorization"].split()[0] for call in site.calls_of(ACCOUNTS)} == {"JWT"}
 
 
+def test_a_token_is_not_readable_in_the_cache(
+    site: CourseSite, client_of: OpenEdxClient, monkeypatch: Any, settings: Any
+) -> None:
+    kept: dict[str, Any] = {}
+    monkeypatch.setattr(cache, "set", lambda key, value, timeout: kept.update({key: value}))
+    find(client_of)
+    ((key, value),) = kept.items()
+    (token,) = site.state.tokens
+    assert token.encode() not in value
+    monkeypatch.undo()
+    cache.set(key, value)
+    find(client_of)
+    assert tokens(site) == 1
+    settings.SECRET_KEY = "another"
+    find(client_of)
+    cache.set(key, token)  # as the last release kept it
+    find(client_of)
+    assert tokens(site) == 3
+
+
 def test_a_token_is_renewed_before_it_expires(site: CourseSite, client_of: OpenEdxClient, monkeypatch: Any) -> None:
     kept: dict[str, float] = {}
     monkeypatch.setattr(cache, "set", lambda key, value, timeout: kept.update({key: timeout}))

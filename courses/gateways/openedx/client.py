@@ -1,7 +1,7 @@
 """Client of the course site: the REST APIs of Open edX's LMS and Studio, called as the service worker.
 
 The service worker is an account with staff rights whose application there uses the grant “client credentials”. Its
-token is a JWT that both servers accept. It is cached for all processes and never logged.
+token is a JWT that both servers accept. It is cached for all processes, encrypted, and never logged.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import random
 import re
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from http import HTTPStatus
 from typing import Any, Self, TypeAlias
 
 import requests
+from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.core.cache import cache
 from django.utils.html import strip_tags
@@ -160,8 +162,7 @@ class OpenEdxClient:
 
     def _token(self) -> str:
         key = self._token_key()
-        known: str | None = cache.get(key)
-        if known is not None:
+        if (known := _decrypt(cache.get(key))) is not None:
             return known
         form = {
             "grant_type": "client_credentials",
@@ -177,7 +178,7 @@ class OpenEdxClient:
             token, seconds = str(answer["access_token"]), int(answer["expires_in"])
         except (KeyError, TypeError, ValueError) as error:
             raise CourseSiteUnreadable from error
-        cache.set(key, token, max(seconds - _MARGIN, seconds * 0.9))
+        cache.set(key, _encrypt(token), max(seconds - _MARGIN, seconds * 0.9))
         return token
 
     def _token_key(self) -> str:
@@ -292,6 +293,24 @@ def _with_token(token: str) -> Callable[[PreparedRequest], PreparedRequest]:
         return request
 
     return add_header
+
+
+def _encrypt(token: str) -> bytes:
+    """Encrypt a token, so that whoever can read the cache can't act as the service worker."""
+    return _cipher(settings.SECRET_KEY).encrypt(token.encode())
+
+
+def _decrypt(stored: bytes | None) -> str | None:
+    """Return the token, or None if there is none, or none of this SECRET_KEY."""
+    try:
+        return _cipher(settings.SECRET_KEY).decrypt(stored).decode() if stored is not None else None
+    except (InvalidToken, TypeError):
+        return None
+
+
+@cache_result
+def _cipher(secret: str) -> Fernet:
+    return Fernet(urlsafe_b64encode(sha256(f"openedx token\0{secret}".encode()).digest()))
 
 
 def _without_token(request: PreparedRequest) -> PreparedRequest:

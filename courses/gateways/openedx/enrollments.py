@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote
 
-from courses.errors import CourseSiteBusy, CourseSiteRefused, CourseSiteUnreadable, LearnerUnknown
+from courses.errors import CourseSiteBusy, CourseSiteRefused, CourseSiteUnreadable, LearnerInactive, LearnerUnknown
 from courses.gateways.openedx.client import JSON, OpenEdxClient
 
 ACCOUNTS = "/api/user/v1/accounts"
@@ -26,7 +26,11 @@ class SiteEnrollment:
 
 
 def find_username(client: OpenEdxClient, *, email: str, lms_user_id: str = "") -> str:
-    """Return the learner's name there, by the id if it is known. Raises LearnerUnknown, and what the client raises."""
+    """Return the learner's name there, by the id if it is known. Raises LearnerUnknown, and what the client raises.
+
+    An account that was never activated says nothing about whose address it has, so it isn't found by the address
+    (LearnerInactive).
+    """
     query = {"lms_user_id": lms_user_id} if lms_user_id else {"email": email}
     try:
         accounts = client.get(ACCOUNTS, params=query).data
@@ -36,7 +40,9 @@ def find_username(client: OpenEdxClient, *, email: str, lms_user_id: str = "") -
         raise
     try:
         name = accounts[0]["username"]
-    except (IndexError, KeyError, TypeError) as error:
+        if not lms_user_id and accounts[0].get("is_active") is False:
+            raise LearnerInactive
+    except (IndexError, KeyError, TypeError, AttributeError) as error:
         raise CourseSiteUnreadable from error
     if not isinstance(name, str) or not name:
         raise CourseSiteUnreadable
