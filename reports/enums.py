@@ -52,3 +52,14 @@ EXPLAINED = (
     Cause.OTHER_DAY,
     Cause.BY_AMOUNT,
 )
+
+
+class JobState(models.TextChoices):
+    WAITING = "waiting", _("Waiting for a worker")
+    RUNNING = "running", _("Being written")
+    DONE = "done", _("Ready")
+    FAILED = "failed", _("Failed")
+    EXPIRED = "expired", _("Deleted after its time")
+
+
+OPEN_JOB_STATES = (JobState.WAITING, JobState.RUNNING)

@@ -37,3 +37,9 @@ class StatementWrong(DomainError):
     message = _("Nothing was stored. {problems}")
 
     problems: str
+
+
+class ReportRunning(DomainError):
+    code = "report_running"
+    message = _("This report is already being written for you.")
+    advice = _("You get an e-mail when it is ready; then you can start another one.")

@@ -38,6 +38,22 @@ class Asked:
     company: str = ""
     contract_id: int | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what was chosen; what may be seen is looked at again when it is used."""
+        return {
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+            "by": self.by,
+            "state": self.state,
+            "company": self.company,
+            "contract_id": self.contract_id,
+        }
+
+    @classmethod
+    def from_json(cls, chosen: dict[str, Any], scope: ShopScope) -> Asked:
+        days = {name: date.fromisoformat(chosen[name]) for name in ("first", "last")}
+        return cls(**{**chosen, **days}, scope=scope)
+
     @property
     def start(self) -> datetime:
         return clock.start_of_day(self.first)
@@ -52,7 +68,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class ReportFact:
     """A figure above the table; of amounts there is one for each currency."""
 
     label: str
@@ -69,10 +85,10 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReportAnswer:
     """What a page shows beside the rows."""
 
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[ReportFact, ...] = ()
     charts: tuple[Chart, ...] = field(default=())
 
 
@@ -101,9 +117,9 @@ class Report:
     def rows(self, asked: Asked, *, limit: int | None = None) -> Iterator[Row]:
         raise NotImplementedError
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: Asked) -> ReportAnswer:
         """Return the figures above the table and the charts."""
-        return Answer()
+        return ReportAnswer()
 
 
 def stream(rows: QuerySet[Any], *, limit: int | None) -> Iterator[Any]:
@@ -116,11 +132,11 @@ def amount(value: Decimal | None, currency: str) -> Decimal | None:
     return Money(value, currency).amount if value is not None else None
 
 
-def money_facts(label: str, totals: dict[str, Decimal]) -> tuple[Fact, ...]:
+def money_facts(label: str, totals: dict[str, Decimal]) -> tuple[ReportFact, ...]:
     """Return a fact for each currency; with none, one that says nothing came."""
     if not totals:
-        return (Fact(label, "–"),)
-    return tuple(Fact(label, Money(total, currency).formatted()) for currency, total in sorted(totals.items()))
+        return (ReportFact(label, "–"),)
+    return tuple(ReportFact(label, Money(total, currency).formatted()) for currency, total in sorted(totals.items()))
 
 
 def name_of_program_or_course(title: str | None) -> str:

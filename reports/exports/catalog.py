@@ -8,9 +8,9 @@ from reports.exports.contracts import Contracts
 from reports.exports.enrollments import Enrollments
 from reports.exports.purchases import Purchases
 from reports.exports.refunds import Refunds
-from reports.exports.sales import Sales
+from reports.exports.sales import SalesReport
 from reports.exports.summary import Summary
 
 REPORTS: dict[str, Report] = {
-    each.slug: each for each in (Purchases(), Refunds(), Summary(), Sales(), Codes(), Enrollments(), Contracts())
+    each.slug: each for each in (Purchases(), Refunds(), Summary(), SalesReport(), Codes(), Enrollments(), Contracts())
 }

@@ -13,7 +13,7 @@ from ecommerce.codes import code_state, in_state, redeem_url, with_code_facts
 from ecommerce.enums import CodeState, UseState
 from ecommerce.models import CodeUse, DiscountCode, Invoice, SeatSale
 from ecommerce.roles import Action
-from reports.exports.base import ROWS_AT_ONCE, Answer, Asked, Choice, Fact, Report, Row
+from reports.exports.base import ROWS_AT_ONCE, Asked, Choice, Report, ReportAnswer, ReportFact, Row
 
 ALL, UNUSED, SPENT, OFF = "", "unused", "spent", "off"
 _STATES = {
@@ -86,14 +86,14 @@ class Codes(Report):
                 code.assigned_email, code.used_by or "", code.used_at,
             )  # fmt: skip
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: Asked) -> ReportAnswer:
         codes = self.codes(asked)
         counts = codes.aggregate(
             all=Count("pk"), unused=Count("pk", filter=in_state(*_STATES[UNUSED])),
             spent=Count("pk", filter=in_state(*_STATES[SPENT])), off=Count("pk", filter=Q(is_off=True, is_spent=False)),
         )  # fmt: skip
         labels = {"all": _("Codes"), "unused": _("Unused"), "spent": _("Spent"), "off": _("Switched off")}
-        return Answer(facts=tuple(Fact(label, str(counts[name])) for name, label in labels.items()))
+        return ReportAnswer(facts=tuple(ReportFact(label, str(counts[name])) for name, label in labels.items()))
 
 
 def _find_invoice(sale: SeatSale) -> Invoice:

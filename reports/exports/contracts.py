@@ -21,7 +21,7 @@ from ecommerce.roles import NOWHERE, WHOLE_SHOP, Action, ShopScope, scope_of
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_day
 from reports.charts import draw_bars
-from reports.exports.base import Answer, Asked, Choice, Fact, Report, Row
+from reports.exports.base import Asked, Choice, Report, ReportAnswer, ReportFact, Row
 
 SEE_CONTRACTS = "b2b.view_contractpage"
 _CONTRACT = "code__discount__unlocks__contract_run__contract"
@@ -78,21 +78,21 @@ class Contracts(Report):
             counts = (seats.get(key, 0), newer.get(key, 0), uses.get(key, 0))
             yield (each.organization.name, each.page.name, each.max_learners, *counts)
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: Asked) -> ReportAnswer:
         if asked.contract_id is None:
             seats = _active_members().count()
-            return Answer(
+            return ReportAnswer(
                 facts=(
-                    Fact(_("Seats taken"), str(seats)),
-                    Fact(_("Codes redeemed on these days"), str(_redemptions(asked).count())),
+                    ReportFact(_("Seats taken"), str(seats)),
+                    ReportFact(_("Codes redeemed on these days"), str(_redemptions(asked).count())),
                 )
             )
         weeks = usage_by_week(asked)
         terms = ContractTerms.objects.get(page=asked.contract_id)
         taken = weeks[-1][2] if weeks else 0
         seats_text = str(terms.max_learners) if terms.max_learners is not None else _("no limit")
-        return Answer(
-            facts=(Fact(_("Seats"), seats_text), Fact(_("Seats taken"), str(taken))),
+        return ReportAnswer(
+            facts=(ReportFact(_("Seats"), seats_text), ReportFact(_("Seats taken"), str(taken))),
             charts=(
                 draw_bars(_("Seats taken, by week"), [(format_day(each[0]), each[2], str(each[2])) for each in weeks]),
                 draw_bars(

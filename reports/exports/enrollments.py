@@ -15,7 +15,7 @@ from courses.enums import EnrollmentSource
 from courses.models import CourseStaff, Enrollment, EnrollmentGrant
 from ecommerce.models import CodeUse, OrderLine
 from mitxonline.kernel.money import Money
-from reports.exports.base import ROWS_AT_ONCE, Answer, Asked, Fact, Report, Row, amount
+from reports.exports.base import ROWS_AT_ONCE, Asked, Report, ReportAnswer, ReportFact, Row, amount
 
 # The reason that counts where there are several: what was paid for, before what was given.
 _FIRST = (
@@ -88,10 +88,13 @@ class Enrollments(Report):
             for enrollment in portion:
                 yield _to_row(enrollment, facts)
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: Asked) -> ReportAnswer:
         counts = self.enrollments(asked).aggregate(all=Count("pk"), active=Count("pk", filter=Q(active=True)))
-        return Answer(
-            facts=(Fact(_("Enrollments"), str(counts["all"])), Fact(_("Still active"), str(counts["active"])))
+        return ReportAnswer(
+            facts=(
+                ReportFact(_("Enrollments"), str(counts["all"])),
+                ReportFact(_("Still active"), str(counts["active"])),
+            )
         )
 
 

@@ -13,7 +13,7 @@ from courses.enums import EnrollmentMode
 from ecommerce.enums import OrderState
 from ecommerce.models import OrderLine
 from ecommerce.selectors.order_desk import of_scope
-from reports.exports.base import Answer, Asked, Fact, Report, Row, amount, money_facts, stream
+from reports.exports.base import Asked, Report, ReportAnswer, ReportFact, Row, amount, money_facts, stream
 
 _COLUMNS = (
     "order__fulfilled_at", "order__number", "order__state", "order__purchaser__email", "order__company",
@@ -51,11 +51,11 @@ class Purchases(Report):
         for row in stream(found, limit=limit):
             yield _to_row(row, states, modes)
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: Asked) -> ReportAnswer:
         sums = self.lines(asked).order_by("currency").values_list("currency").annotate(Sum("due"), Count("pk"))
         found = list(sums)
-        lines = Fact(_("Lines"), str(sum(count for _currency, _due, count in found)))
-        return Answer(facts=(lines, *money_facts(_("Sold"), {currency: due for currency, due, _count in found})))
+        lines = ReportFact(_("Lines"), str(sum(count for _currency, _due, count in found)))
+        return ReportAnswer(facts=(lines, *money_facts(_("Sold"), {currency: due for currency, due, _count in found})))
 
 
 def _to_row(row: Any, states: dict[Any, Any], modes: dict[Any, Any]) -> Row:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from ecommerce.enums import RefundOrigin, RefundState
 from ecommerce.models import Refund, RefundLine
 from ecommerce.roles import ShopScope
-from reports.exports.base import Answer, Asked, Report, Row, amount, money_facts, stream
+from reports.exports.base import Asked, Report, ReportAnswer, Row, amount, money_facts, stream
 
 _COLUMNS = (
     "pk", "settled_at", "order__number", "order__fulfilled_at", "order__placed_at", "order__purchaser__email",
@@ -69,8 +69,8 @@ class Refunds(Report):
             seen = pk
             yield _to_row(columns, origins)
 
-    def answer(self, asked: Asked) -> Answer:
-        return Answer(facts=money_facts(_("Refunded"), refunded_totals(asked)))
+    def answer(self, asked: Asked) -> ReportAnswer:
+        return ReportAnswer(facts=money_facts(_("Refunded"), refunded_totals(asked)))
 
 
 def refunded_totals(asked: Asked) -> dict[str, Decimal]:

@@ -20,7 +20,7 @@ from ecommerce.selectors.order_desk import of_scope
 from mitxonline.kernel.dates import format_day
 from mitxonline.kernel.money import Money
 from reports.charts import draw_bars
-from reports.exports.base import Answer, Asked, Choice, Report, Row, amount, money_facts
+from reports.exports.base import Asked, Choice, Report, ReportAnswer, Row, amount, money_facts
 from reports.exports.refunds import refunded_parts, refunded_totals, settled_refunds
 
 DAY, MONTH, COURSE, ORGANIZATION = "day", "month", "course", "organization"
@@ -53,7 +53,7 @@ def _ways() -> list[tuple[str, str]]:
     return [(DAY, _("Day")), (MONTH, _("Month")), (COURSE, _("Course")), (ORGANIZATION, _("Organization"))]
 
 
-class Sales(Report):
+class SalesReport(Report):
     slug = "sales"
     title = gettext_lazy("Sales")
     about = gettext_lazy(
@@ -77,7 +77,7 @@ class Sales(Report):
                 *(amount(value, each.currency) for value in (each.sold, each.refunded, each.net)),
             )  # fmt: skip
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: Asked) -> ReportAnswer:
         found = sales_of(asked)
         sold: dict[str, Decimal] = {}
         for each in found:
@@ -92,7 +92,7 @@ class Sales(Report):
             ]
             charts.append(draw_bars(title, points, unit=currency))
         facts = (*money_facts(_("Sold"), sold), *money_facts(_("Refunded"), refunded_totals(asked)))
-        return Answer(facts=facts, charts=tuple(charts))
+        return ReportAnswer(facts=facts, charts=tuple(charts))
 
 
 def sales_of(asked: Asked) -> list[SalesOfKey]:

@@ -17,7 +17,7 @@ from ecommerce.models import DiscountCode, OrderLine, SeatSale
 from ecommerce.selectors.order_desk import of_scope
 from mitxonline.kernel.money import Money
 from reports.charts import draw_bars
-from reports.exports.base import Answer, Asked, Report, Row, amount, money_facts
+from reports.exports.base import Asked, Report, ReportAnswer, Row, amount, money_facts
 from reports.exports.refunds import refunded_parts, refunded_totals
 
 TOP_DISCOUNTS = 3
@@ -76,7 +76,7 @@ class Summary(Report):
                 each.invoiced, each.unused, ", ".join(each.discounts),
             )  # fmt: skip
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: Asked) -> ReportAnswer:
         found = summarize(asked)
         revenue: dict[str, Decimal] = defaultdict(Decimal)
         for each in found:
@@ -88,7 +88,7 @@ class Summary(Report):
             title = _("Net revenue by course, %(currency)s") % {"currency": currency}
             charts.append(draw_bars(title, points, unit=currency))
         facts = (*money_facts(_("Revenue"), dict(revenue)), *money_facts(_("Refunds"), refunded_totals(asked)))
-        return Answer(facts=facts, charts=tuple(charts))
+        return ReportAnswer(facts=facts, charts=tuple(charts))
 
 
 def summarize(asked: Asked) -> list[Sold]:

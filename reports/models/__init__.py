@@ -2,5 +2,6 @@
 
 from reports.models.audit_run import AuditRun
 from reports.models.gateway_report import GatewayEntry, GatewayReport
+from reports.models.report_job import ReportJob
 
-__all__ = ["AuditRun", "GatewayEntry", "GatewayReport"]
+__all__ = ["AuditRun", "GatewayEntry", "GatewayReport", "ReportJob"]

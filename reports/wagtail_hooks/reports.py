@@ -6,8 +6,10 @@ import itertools
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
+from django.core.files.storage import default_storage
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
@@ -16,16 +18,22 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail import hooks
+from wagtail.admin import messages
 from wagtail.admin.menu import MenuItem
 from wagtail.admin.viewsets.base import ViewSet
 
 from ecommerce.roles import ShopScope
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
+from mitxonline.kernel import clock
 from mitxonline.kernel.spreadsheets import format_cell, spreadsheet_response
-from mitxonline.staff.pages import UNPROCESSABLE, StaffPage
+from mitxonline.staff.pages import UNPROCESSABLE, StaffButtonView, StaffPage
+from reports.enums import JobState
+from reports.errors import ReportRunning
 from reports.exports.base import Asked, Report
 from reports.exports.catalog import REPORTS
+from reports.exports.jobs import find_open_job, may_fetch, start_job
 from reports.forms import ReportForm
+from reports.models import ReportJob
 
 NAME = "shop_reports"
 # What a page shows of a report. The files have everything.
@@ -126,12 +134,102 @@ class ReportView(StaffPage):
             "rows": rows,
             "count": count,
             "is_cut": count > len(rows),
+            "hidden": [(name, value) for name, value in query.items() if name in self.form.fields],
+            "start_url": reverse(f"{NAME}:start", args=[report.slug]),
             "files": [(style.upper(), f"?{query.urlencode()}&file={style}") for style in STYLES],
         }
 
 
 def file_name(report: Report, asked: Asked) -> str:
     return f"{report.slug}-{asked.first}-{asked.last}" if report.has_days else report.slug
+
+
+class JobMixin:
+    """A page about one's own report in the background. That of someone else is like none, and so is one whose rows
+    the person may no longer see."""
+
+    request: HttpRequest
+    kwargs: dict[str, Any]
+
+    @cached_property
+    def job(self) -> ReportJob:
+        job = ReportJob.objects.filter(pk=self.kwargs["pk"], asked_by=self.request.user.pk).first()
+        if job is None or not may_fetch(job, self.request.user):  # type: ignore[arg-type]  # signed in: they have jobs
+            raise Http404
+        return job
+
+
+class StartJobView(StaffButtonView):
+    """Asks a worker for a file, and leads to its page; or to that of the one that is still being written."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.report = REPORTS.get(kwargs["slug"])
+        if self.report is None:
+            raise Http404
+        self.scope = self.report.scope_of(request.user)
+        if not self.scope:
+            raise PermissionDenied
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        report, user = REPORTS[self.kwargs["slug"]], request.user
+        form = ReportForm(request.POST.dict(), report=report, scope=self.scope)
+        style = request.POST.get("file", "")
+        if not form.is_valid() or style not in STYLES:
+            return redirect(reverse(f"{NAME}:report", args=[report.slug]) + f"?{request.POST.urlencode()}")
+        try:
+            job = start_job(report=report, asked=form.to_asked(), style=style, user=user, now=clock.now())  # type: ignore[arg-type]  # signed in
+        except ReportRunning as refusal:
+            messages.warning(request, str(refusal))
+            running = find_open_job(user.pk, report.slug)  # type: ignore[arg-type]  # signed in
+            if running is None:
+                return redirect(f"{NAME}:report", report.slug)
+            job = running
+        return redirect(f"{NAME}:job", job.pk)
+
+
+class JobView(JobMixin, StaffPage):
+    """How far a file is. With `?state`, only the part that changes."""
+
+    template_name = "reports/job.html"
+    header_icon = "order"
+    permission_required = None
+    page_subtitle = gettext_lazy("In the background")
+
+    def get_page_title(self) -> str:
+        return str(REPORTS[self.job.report].title)
+
+    def get_parents(self) -> list[tuple[str, object]]:
+        report = reverse(f"{NAME}:report", args=[self.job.report])
+        return [(reverse(f"{NAME}:index"), _("Reports")), (report, self.get_page_title())]
+
+    def get_template_names(self) -> list[str]:
+        return ["reports/job_state.html"] if "state" in self.request.GET else super().get_template_names()
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        here = reverse(f"{NAME}:job", args=[self.job.pk])
+        return super().get_context_data(
+            job=self.job,
+            job_url=here,
+            state_url=f"{here}?state",
+            file_url=reverse(f"{NAME}:job_file", args=[self.job.pk]),
+            report_url=reverse(f"{NAME}:report", args=[self.job.report]),
+            **kwargs,
+        )
+
+
+class JobFileView(JobMixin, StaffPage):
+    permission_required = None
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]  # a file
+        job = self.job
+        if job.state != JobState.DONE or not default_storage.exists(job.file):
+            return redirect(f"{NAME}:job", job.pk)
+        name = f"{job.report}-{job.asked['first']}-{job.asked['last']}.{job.style}"
+        response = FileResponse(default_storage.open(job.file), as_attachment=True, filename=name)
+        response["Cache-Control"] = "no-store"
+        return response
 
 
 class ReportsMenuItem(MenuItem):
@@ -152,6 +250,9 @@ class ReportViewSet(ViewSet):
     def get_urlpatterns(self) -> list[URLPattern]:
         return [
             path("", ReportIndex.as_view(), name="index"),
+            path("files/<int:pk>/", JobView.as_view(), name="job"),
+            path("files/<int:pk>/file/", JobFileView.as_view(), name="job_file"),
+            path("<slug:slug>/background/", StartJobView.as_view(), name="start"),
             path("<slug:slug>/", ReportView.as_view(), name="report"),
         ]
 

@@ -89,6 +89,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 24 * 3600.0,
         "options": {"expires": 3600},
     },
+    "sweep-reports": {
+        "task": "reports.tasks.sweep_reports",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "audit-books": {
         "task": "ecommerce.tasks.audit_books",
         "schedule": 24 * 3600.0,
