@@ -18,6 +18,7 @@ SUBJECTS = (
     "tests.bench.hanging",
     "tests.bench.deliveries",
     "tests.bench.audits",
+    "tests.bench.reports",
 )
 
 
