@@ -125,7 +125,7 @@ class CodeDeskMixin(StaffPageMixin):
         return [(reverse(f"{CODE_DESK}:index"), _("Codes"))]
 
 
-class SearchForm(forms.Form):
+class CodeSearchForm(forms.Form):
     code = forms.CharField(
         label=gettext_lazy("Code"),
         max_length=2000,
@@ -139,7 +139,7 @@ class CodeSearchView(CodeDeskMixin, StaffFormPage):
     """Find a code. It is posted, because addresses are logged."""
 
     page_title = gettext_lazy("Codes")
-    form_class = SearchForm
+    form_class = CodeSearchForm
     template_name = "ecommerce/admin/code_search.html"
 
     def get_parents(self) -> list[tuple[str, object]]:
