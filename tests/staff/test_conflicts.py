@@ -453,6 +453,7 @@ STAFF_FORMS_WITHOUT = {
     "RestoreCodeView": "its plan is confirmed by its fingerprint",
     "FreeCodeView": "its plan is confirmed by its fingerprint",
     "MoveCodeView": "its plan is confirmed by its fingerprint",
+    "StatementView": "adds a file of what a gateway reported; the same file again changes nothing",
     "AssignRoleView": "adds; someone who has the role already keeps it as it is",
     "RemoveRoleView": "removes one; a role that is gone stays so",
     "MoreCodesView": "creates",
