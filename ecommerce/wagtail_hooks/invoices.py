@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +16,7 @@ from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel, Obj
 from wagtail.admin.ui.tables import Column, UpdatedAtColumn
 from wagtail.admin.viewsets.base import ViewSet
 from wagtail.snippets.models import register_snippet
+from wagtail.snippets.views.chooser import SnippetChooserViewSet, SnippetChosenMultipleView, SnippetChosenView
 
 from ecommerce.forms.invoices import CustomerForm
 from ecommerce.models import Customer
@@ -19,8 +24,41 @@ from ecommerce.roles import Action, may_somewhere
 from ecommerce.wagtail_hooks import invoice_views as views
 from ecommerce.wagtail_hooks.invoice_lists import INVOICES, InvoiceIndex
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
-from mitxonline.kernel.choosers import SearchedChooser
+from mitxonline.kernel.choosers import SearchedChooseResultsView, SearchedChooseView
 from mitxonline.staff.snippets import StaffSnippetViewSet
+
+
+class MayInvoiceMixin:
+    """Wagtail shows choosers to everyone in the admin; who the customers are is for people who write invoices."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not may_somewhere(request.user, Action.INVOICE_ISSUE):
+            raise PermissionDenied
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        return response
+
+
+class ChooseCustomerView(MayInvoiceMixin, SearchedChooseView):
+    pass
+
+
+class ChooseCustomerResultsView(MayInvoiceMixin, SearchedChooseResultsView):
+    pass
+
+
+class CustomerChosenView(MayInvoiceMixin, SnippetChosenView):
+    pass
+
+
+class CustomerChosenMultipleView(MayInvoiceMixin, SnippetChosenMultipleView):
+    pass
+
+
+class CustomerChooser(SnippetChooserViewSet):
+    choose_view_class = ChooseCustomerView
+    choose_results_view_class = ChooseCustomerResultsView
+    chosen_view_class = CustomerChosenView
+    chosen_multiple_view_class = CustomerChosenMultipleView
 
 
 class CustomerViewSet(StaffSnippetViewSet):
@@ -34,7 +72,7 @@ class CustomerViewSet(StaffSnippetViewSet):
     search_fields = ["company", "contact_name", "recipients", "city", "tax_id"]
     ordering = ["company"]
     copy_view_enabled = False
-    chooser_viewset_class = SearchedChooser
+    chooser_viewset_class = CustomerChooser
     edit_handler = ObjectList(
         [
             MultiFieldPanel(

@@ -22,9 +22,10 @@ from b2b.services.seats.membership import add_member
 from cms.services.groups import B2B_MANAGERS, EDITORS, FINANCE
 from courses.services.enrollments import enroll
 from ecommerce.enums import AttemptState, OrderState
-from ecommerce.models import Order, PaymentAttempt, Refund, ShopRole, ShopSettings
+from ecommerce.models import Customer, Order, PaymentAttempt, Refund, ShopRole, ShopSettings
 from ecommerce.services.refunds.ledger import mark_for_refund
 from mitxonline.coordinator.models import Delivery, DeliveryState
+from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.factories import (
     NOON,
@@ -37,6 +38,7 @@ from tests.factories import (
     make_run,
     make_user,
 )
+from tests.factories.invoices import line_of, make_draft, make_invoice
 from tests.factories.orders import make_paid_order, make_payment
 from tests.factories.seats import make_seat_sale
 
@@ -128,6 +130,9 @@ def make_world() -> World:
     company_list = create_list(owner_id=people["learner"].pk, name="Acme", now=NOON)
     things = {
         "sale": str(sale.pk),
+        "draft": str(make_draft(line_of(make_product(make_run()))).pk),
+        "invoice": str(make_invoice(line_of(make_product(make_run())), now=clock.now()).pk),
+        "customer": str(Customer.objects.order_by("pk")[0].pk),
         "company_list": str(company_list.pk),
         "enrollment": str(enrollment.pk),
         "order": str(order.pk),

@@ -467,6 +467,15 @@ STAFF_FORMS_WITHOUT = {
     "AcceptRefundView": "the refund's state is checked under its lock",
     "EnrollmentView": "the enrollment's state is checked under its lock",
     "GiveUpView": "the delivery's state is checked under its lock",
+    "AddInvoiceView": "creates",
+    "EditInvoiceView": "the draft is compared by its fingerprint, under its lock",
+    "IssueView": "its plan is confirmed by its fingerprint",
+    "DeleteDraftView": "deletes; a draft that was issued is refused under its lock",
+    "PayoutView": "adds an entry; the balance is checked under the invoice's lock",
+    "ReversePaymentView": "adds an entry; a payment that was reversed is refused under the invoice's lock",
+    "CreditView": "its plan is confirmed by its fingerprint",
+    "VoidView": "its plan is confirmed by its fingerprint",
+    "AddContractInvoiceView": "creates",
     "SearchView": "changes nothing",
 }
 

@@ -22,10 +22,11 @@ from wagtail.snippets.models import get_snippet_models
 
 from cms.models import Instructor
 from courses.models import Course, CourseRun, Department, Program, Topic
-from ecommerce.models import Product
+from ecommerce.models import Customer, Product
 from mitxonline.users.models import User
 from tests.cms.actions.walker import Walker, fill
 from tests.factories import make_course, make_department, make_product, make_run, make_user
+from tests.factories.invoices import make_draft
 from tests.factories.orders import make_paid_order
 from tests.factories.pages import make_program
 
@@ -107,6 +108,7 @@ SNIPPETS: dict[type[Model], tuple[Callable[[], Model], Fields]] = {
         make_product,
         lambda: {"course_run": make_run().pk, "sku": f"SKU-{_number()}", "price": "10", "currency": "USD"},
     ),
+    Customer: (lambda: make_draft().customer, lambda: {"company": f"Company {_number()}"}),
 }
 
 
