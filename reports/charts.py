@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 WIDTH, HEIGHT = 720, 240
 LEFT, RIGHT, TOP, BOTTOM = 72, 8, 12, 32
-LABELS = 8
+LABELS = 6
 STEPS = 4
 
 
