@@ -24,7 +24,7 @@ from ecommerce.models import ShopRole
 from ecommerce.services.roles.assign import assign_role, remove_role
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
 from mitxonline.kernel import clock
-from mitxonline.staff.lists import StaffIndexView, TemplateColumn
+from mitxonline.staff.lists import MomentColumn, StaffIndexView, TemplateColumn
 from mitxonline.staff.pages import StaffFormPage, StaffPageMixin, menu_item_for
 from mitxonline.users.models import GivenRight, RightKind, User
 
@@ -82,10 +82,10 @@ class RoleIndex(StaffIndexView):
     export_columns: ClassVar[list[Column]] = [
         Column("email", label=gettext_lazy("E-mail"), accessor="user.email"),
         Column("name", label=gettext_lazy("Name"), accessor="user.name"),
-        Column("role", label=gettext_lazy("Role")),
+        Column("role", label=gettext_lazy("Role"), accessor="get_role_display"),
         Column("course", label=gettext_lazy("Course"), accessor=lambda row: row.course and row.course.readable_id),
         Column("by", label=gettext_lazy("Assigned by"), accessor=lambda row: _name(row.given_by)),
-        Column("given_at", label=gettext_lazy("Assigned")),
+        MomentColumn("given_at", label=gettext_lazy("Assigned")),
     ]
 
     def get_base_queryset(self) -> QuerySet[ShopRole]:
