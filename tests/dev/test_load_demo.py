@@ -84,7 +84,7 @@ def test_the_demonstration_is_complete_and_loads_only_once(loaded: None, client:
     skills = ContractTerms.objects.get(page__name="Clinical skills 2026")
     assert (skills.max_learners, skills.end) == (200, date(2026, 6, 30))
     assert ContractMembership.objects.filter(contract_id=skills.pk).count() == 128
-    assert DiscountCode.objects.filter(assigned_email__gt="").count() == 23
+    assert DiscountCode.objects.filter(assigned_email__gt="").count() == 27
 
     kinds = {row.title: row.offer for row in catalog_rows(now=NOW)}
     assert kinds["Programming with Python, properly"].next_start == clock.start_of_day(date(2026, 1, 12))
