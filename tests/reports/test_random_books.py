@@ -377,8 +377,8 @@ histories = st.lists(st.tuples(names, st.integers(0, 2**16)), min_size=15, max_s
 @contextmanager
 def undone() -> Iterator[None]:
     """Roll everything back afterwards, as if the test case had begun anew."""
-    block = transaction.atomic()
-    block._from_testcase = True  # type: ignore[attr-defined]  so that a snapshot may be taken in it
+    block: Any = transaction.atomic()
+    block._from_testcase = True  # so that a snapshot may be taken in it
     with block:
         yield
         transaction.set_rollback(True)
