@@ -74,7 +74,13 @@ class ContractInvoiceForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages={"required": gettext_lazy("Choose what is invoiced.")},
     )
-    seats = forms.IntegerField(label=gettext_lazy("Seats"), required=False, min_value=1, max_value=MAX_CONTRACT_SEATS)
+    seats = forms.IntegerField(
+        label=gettext_lazy("Seats"),
+        required=False,
+        min_value=1,
+        max_value=MAX_CONTRACT_SEATS,
+        error_messages={"max_value": gettext_lazy("Enter at most 100,000 seats.")},
+    )
     price = forms.DecimalField(
         label=gettext_lazy("Price"),
         max_digits=12,

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.paginator import Page, Paginator
-from django.utils.translation import gettext, gettext_lazy, ngettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from b2b.models import OrganizationPage
@@ -86,7 +86,7 @@ class MoreSeatsForm(forms.Form):
             "required": _("Enter a number."),
             "invalid": _("Enter a whole number, such as 20."),
             "min_value": _("Ask for at least one seat."),
-            "max_value": gettext_lazy("Ask for at most %(limit_value)s seats at once."),
+            "max_value": _("Ask for at most 100,000 seats at once."),
         },
         widget=forms.NumberInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )

@@ -103,11 +103,11 @@ def ask_for_more_seats(request: HttpRequest, slug: str, contract_id: int) -> Htt
                 now=now,
             )
             sentence = ngettext(
-                "We got your request for %(count)d more seat. We’ll answer by e-mail.",
-                "We got your request for %(count)d more seats. We’ll answer by e-mail.",
+                "We got your request for %(count)s more seat. We’ll answer by e-mail.",
+                "We got your request for %(count)s more seats. We’ll answer by e-mail.",
                 asked.seats,
             )
-            messages.success(request, sentence % {"count": asked.seats})
+            messages.success(request, sentence % {"count": f"{asked.seats:,}"})
             return redirect(place.list_url)
     context = {
         "form": form,

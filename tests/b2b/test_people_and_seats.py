@@ -151,19 +151,19 @@ class TestMoreSeats:
         staff = make_staff("manager")
         client = client_of(world.manager)
         url = base(world, f"{world.capped.pk}/more-seats/")
-        done = client.post(url, {"seats": "20", "message": "For January"}, follow=True)
-        assert "We got your request for 20 more seats" in done.content.decode()
+        done = client.post(url, {"seats": "2000", "message": "For January"}, follow=True)
+        assert "We got your request for 2,000 more seats" in done.content.decode()
         asked = SeatRequest.objects.get()
         tell_staff_of_seat_request(SeatsRequested(request_id=asked.pk))
         [letter] = mail.outbox
         assert letter.to == [staff.email]
-        assert letter.subject == "Northgate Health asks for 20 more seats"
+        assert letter.subject == "Northgate Health asks for 2,000 more seats"
         assert "For January" in letter.body
         assert f"/cms/contracts/{world.capped.pk}/seat-requests/{asked.pk}/" in letter.body
         home = client_of(staff).get("/cms/").content.decode()
         assert re.search(r'count">1</span>\s*<span class="staff-need__label">Requests for seats', home)
         again = client.get(url).content.decode()
-        assert "You asked for 20 more seats on" in again
+        assert "You asked for 2,000 more seats on" in again
         assert client.post(url, {"seats": "5"}).status_code == 422
         assert SeatRequest.objects.count() == 1
 
@@ -173,6 +173,9 @@ class TestMoreSeats:
         answer = client_of(world.manager).post(url, {"seats": seats, "message": "kept"})
         assert answer.status_code == 422
         assert "kept" in answer.content.decode()
+        assert ("Ask for at most 100,000 seats at once." in answer.content.decode()) == (
+            seats[-1] == "1" or "99" in seats
+        )
         assert not SeatRequest.objects.exists()
 
     def test_staff_answer_once_and_the_manager_is_told(self, world: World) -> None:
