@@ -41,7 +41,7 @@ from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.names import NameField
-from mitxonline.kernel.people.fields import PeopleForm
+from mitxonline.kernel.people.fields import PeopleForm, PersonField
 from mitxonline.staff.lists import StateColumn, TemplateColumn
 from mitxonline.staff.pages import run_and_redirect
 
@@ -86,7 +86,7 @@ class CodeMixin:
 
 
 class AssignForm(forms.Form):
-    email = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "off"}))
+    email = PersonField(label=_("E-mail"), help_text=_("With the name, if you like: Ada Lovelace <ada@example.org>"))
     name = NameField(max_length=NAME_LENGTH, required=False)
 
 
@@ -98,15 +98,15 @@ class AssignView(CodeMixin, ContractFormView):
     template_name = "b2b/admin/assign_code.html"
 
     def perform(self, form: AssignForm) -> str:
-        email = form.cleaned_data["email"]
+        person = form.cleaned_data["email"]
         assign_code(
             code_id=self.line.pk,
-            email=email,
-            name=form.cleaned_data["name"],
+            email=person.email,
+            name=form.cleaned_data["name"] or person.name,
             by_id=self.request.user.pk,
             now=clock.now(),
         )
-        return gettext("Code assigned. An e-mail with the link is on its way to %(email)s.") % {"email": email}
+        return gettext("Code assigned. An e-mail with the link is on its way to %(email)s.") % {"email": person.email}
 
     def get_refusal_message(self, refusal: DomainError) -> str:
         return refusal_for_staff(refusal)

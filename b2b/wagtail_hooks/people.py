@@ -21,7 +21,7 @@ from b2b.models import ContractPage, OrganizationMembership, OrganizationPage
 from b2b.selectors.people import describe_people, people_of
 from b2b.services.organizations.managers import set_manager
 from mitxonline.kernel import clock
-from mitxonline.kernel.text import normalize_email
+from mitxonline.kernel.people.fields import PersonField
 from mitxonline.staff.lists import DayColumn, MomentColumn, StaffIndexView, TemplateColumn
 from mitxonline.staff.pages import StaffButtonView, StaffFormPage, StaffPageMixin
 from mitxonline.users.models import User
@@ -142,15 +142,14 @@ def add_people_facts(users: Any, organization_id: int) -> None:
 
 
 class ManagerForm(forms.Form):
-    email = forms.EmailField(
+    email = PersonField(
         label=_("E-mail address"),
         help_text=_("The address of the person’s account here. They don’t need a seat in a contract."),
         error_messages={"required": _("Enter an address.")},
     )
 
     def clean_email(self) -> User:
-        email = normalize_email(self.cleaned_data["email"])
-        user = User.objects.filter(email=email, is_active=True).first()
+        user = User.objects.filter(email=self.cleaned_data["email"].email, is_active=True).first()
         if user is None:
             raise forms.ValidationError(
                 _("No one has an account with this address. Ask them to create one first, then add them here.")

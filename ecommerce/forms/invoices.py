@@ -10,7 +10,6 @@ from typing import Any, cast
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.forms.formsets import BaseFormSet, formset_factory
 from django.http import QueryDict
 from django.utils.translation import gettext as _
@@ -30,6 +29,7 @@ from ecommerce.services.invoices.drafts import DraftLine
 from ecommerce.services.invoices.entries import MoneyMoved
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money, minor_digits, read_currency
+from mitxonline.kernel.people.lines import is_email_address, read_line, split_lines
 from mitxonline.kernel.text import normalize_email
 from mitxonline.staff.pages import ReasonForm
 
@@ -42,13 +42,9 @@ BLANK_LINES = 3
 
 def clean_recipients(text: str) -> str:
     """Return the addresses, one on each line and each once. Raises ValidationError naming those that aren't."""
-    addresses = list(dict.fromkeys(normalize_email(part) for part in text.replace(",", " ").replace(";", " ").split()))
-    wrong = []
-    for address in addresses:
-        try:
-            validate_email(address)
-        except ValidationError:
-            wrong.append(address)
+    written = [part for line in split_lines(text) for part in _split_recipients(line)]
+    addresses = list(dict.fromkeys(map(normalize_email, written)))
+    wrong = [address for address in addresses if not is_email_address(address)]
     if wrong:
         raise ValidationError(
             _("These aren’t complete e-mail addresses: %(addresses)s. Fix them.") % {"addresses": ", ".join(wrong)}
@@ -56,6 +52,13 @@ def clean_recipients(text: str) -> str:
     if len(addresses) > MAX_RECIPIENTS:
         raise ValidationError(_("Enter at most %(count)d addresses.") % {"count": MAX_RECIPIENTS})
     return "\n".join(addresses)
+
+
+def _split_recipients(line: str) -> list[str]:
+    if "<" in line:  # from a mail program, with names
+        return [person.email or person.name for person in read_line(line)]
+    # Without brackets a word is no name: “ap@x.example, billing.x.example” has a mistake in it.
+    return line.replace(",", " ").replace(";", " ").split()
 
 
 class PartyFormMixin:
@@ -236,7 +239,11 @@ class InvoiceLineForm(forms.Form):
         if self.is_free:
             del self.fields["product"]
             self.fields["seats"] = forms.IntegerField(
-                label=_("Seats"), required=False, min_value=1, max_value=MAX_FREE_SEATS
+                label=_("Seats"),
+                required=False,
+                min_value=1,
+                max_value=MAX_FREE_SEATS,
+                error_messages={"max_value": _("Enter at most 100,000 seats.")},
             )
         else:
             self.fields["title"].help_text = _("Empty: the course’s title.")

@@ -27,6 +27,7 @@ from frontend.site.navigation import Crumb, Link
 from mitxonline.kernel.clock import date_of
 from mitxonline.kernel.names import NameField
 from mitxonline.kernel.paging import PAGE, find_page
+from mitxonline.kernel.people.fields import ADDRESS_INCOMPLETE, PersonField
 from mitxonline.users.models import User
 
 SALES_ON_A_PAGE = 20
@@ -195,14 +196,10 @@ class HelperForm(forms.Form):
 
     use_required_attribute = False
 
-    email = forms.CharField(
+    email = PersonField(
         label=_("Helper’s e-mail address"),
-        max_length=254,
-        error_messages={
-            "required": _("Enter an e-mail address."),
-            "max_length": _("Enter a complete e-mail address, such as sam@example.com."),
-        },
-        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        max_length=500,
+        error_messages={"required": _("Enter an e-mail address."), "max_length": ADDRESS_INCOMPLETE},
     )
 
 

@@ -94,7 +94,7 @@ def add_helper(request: HttpRequest, sale_id: int) -> HttpResponse:
         with refusals_on(form) as caught:
             _refuse_many_helpers(request)
             helper = name_helper(
-                user_id=account_id(request), sale_id=sale_id, email=form.cleaned_data["email"], now=now
+                user_id=account_id(request), sale_id=sale_id, email=form.cleaned_data["email"].email, now=now
             )
             _count_helper(request)
             messages.success(request, _("%(email)s can hand out these codes now.") % {"email": helper.email})
@@ -165,7 +165,7 @@ def add_list_helper(request: HttpRequest, list_id: int) -> HttpResponse:
             helper = name_list_helper(
                 user_id=account_id(request),
                 company_list_id=list_id,
-                email=form.cleaned_data["email"],
+                email=form.cleaned_data["email"].email,
                 now=clock.now(),
             )
             _count_helper(request)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
@@ -11,7 +13,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from b2b.management.people import read_membership_changes
 from b2b.models import ContractMembership, ContractPage, ContractRun, HandOut
+from b2b.wagtail_hooks.handouts import HandOutForm
+from b2b.wagtail_hooks.seats import AccountsForm
+from ecommerce.forms.discounts import NewDiscountForm
+from ecommerce.models import DiscountCode
+from ecommerce.selectors.discount_access import DiscountAccess
+from frontend.pages.handout_form import RecipientsForm
+from mitxonline.kernel.text import normalize_email
 from tests.b2b.worlds import make_learner, make_source_course, publish_contract
 from tests.factories import make_user
 from tests.support.commands import refusal_of, run_command
@@ -161,3 +171,114 @@ def test_the_command_takes_pasted_addresses_and_tells_of_a_heading(page: Contrac
     file.write_text("Who goes\nlea@x.example\n")
     said = run_command(f"b2b_contract members {page.pk} --file {file} --dry-run")
     assert "The first line was taken for a heading: “Who goes”." in said.messages
+
+
+# What people copy together: names with commas, mail programs, semicolons, the same one twice, a heading, and a mistake.
+HOSTILE = """\
+Name, E-mail
+"Okafor, Amara" <amara@x.example>
+Moreau, Lea <lea@x.example>
+Doe, Jane, jane@x.example
+bob@x.example; Carl Roe <carl@x.example>
+AMARA@x.example
+dan@@x.example
+"""
+OUR_EXPORT = (
+    "Name\tE-mail\tContracts\tJoined by\tSince\n"
+    "Okafor, Amara\tamara@x.example\tCapped, Open\tCode\t2026-03-01 10:00\n"
+    "Lea Moreau\tlea@x.example\t–\tCode\t2026-03-01 10:00\n"
+)
+
+
+def read_at_managers_hand_out(text: str) -> list[str]:
+    form = RecipientsForm(None, {"people": text})
+    assert form.is_valid(), form.errors
+    return [each.email for each in form.recipients]
+
+
+def read_at_staff_hand_out(text: str) -> list[str]:
+    form = HandOutForm({"people": text, "run": "1"}, runs=[])
+    assert "people" not in form.errors
+    return [each.email for each in form.recipients]
+
+
+def read_at_contract_people(text: str) -> list[str]:
+    form = AccountsForm({"emails": text})
+    assert not form.is_valid()  # they have no accounts
+    before, _colon, addresses = str(form.errors["emails"][0]).partition(": ")
+    assert before == "No one has an account with these addresses"
+    return addresses.removesuffix(".").split(", ")
+
+
+def read_at_discount(text: str, field: str = "people") -> list[str]:
+    form = NewDiscountForm({field: text}, access=DiscountAccess(user_id=None, can_manage_all=True))
+    assert field not in form.errors
+    return list(form.cleaned_data[field])
+
+
+def read_at_personal_codes(text: str) -> list[str]:
+    return read_at_discount(text, "addresses")
+
+
+def read_at_command(text: str) -> list[str]:
+    with NamedTemporaryFile(suffix=".csv") as file:
+        file.write(text.encode())
+        file.flush()
+        return [each.email for each in read_membership_changes(add=[], remove=None, file=file.name)]
+
+
+DOORS = (
+    read_at_managers_hand_out,
+    read_at_staff_hand_out,
+    read_at_contract_people,
+    read_at_discount,
+    read_at_personal_codes,
+    read_at_command,
+)
+
+
+@pytest.mark.parametrize("read", DOORS)
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (HOSTILE, ["amara", "lea", "jane", "bob", "carl", "dan@"]),
+        (OUR_EXPORT, ["amara", "lea"]),
+        (OUR_EXPORT.replace("Okafor, Amara", '"Okafor, Amara"').replace("\t", ";"), ["amara", "lea"]),
+    ],
+)
+def test_a_hostile_list_is_read_alike_at_each_door(
+    read: Callable[[str], list[str]], text: str, expected: list[str]
+) -> None:
+    found = list(dict.fromkeys(map(normalize_email, read(text))))
+    assert found == [f"{name}@x.example" for name in expected]
+
+
+@pytest.mark.parametrize("written", ["Doe, Jane <Jane@x.example>", "Jane Doe, jane@x.example", "mailto:jane@x.example"])
+def test_one_code_is_assigned_to_what_a_mail_program_writes(client: Client, page: ContractPage, written: str) -> None:
+    code = DiscountCode.objects.filter(discount__unlocks__contract_run__contract=page).first()
+    assert code is not None
+    address = reverse("b2b_contracts:assign", args=[page.pk, code.pk])
+    answer = client.post(address, {"email": written, "name": ""})
+    assert answer.status_code == 302, html(answer)
+    given = HandOut.objects.get()
+    assert given.email == "jane@x.example"
+    assert given.name == {"D": "Doe, Jane", "J": "Jane Doe", "m": ""}[written[0]]
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ("jane@x.example, rick@x.example", "Enter one person."),
+        ("Jane Doe", "Enter a complete e-mail address, such as sam@example.com."),
+        ("jane@@x.example", "Enter a complete e-mail address, such as sam@example.com."),
+        ("ask jane@x.example of Acme", "Enter a complete e-mail address, such as sam@example.com."),
+    ],
+)
+def test_one_code_is_for_one_person(client: Client, page: ContractPage, written: str, sentence: str) -> None:
+    code = DiscountCode.objects.filter(discount__unlocks__contract_run__contract=page).first()
+    assert code is not None
+    answer = client.post(reverse("b2b_contracts:assign", args=[page.pk, code.pk]), {"email": written})
+    assert answer.status_code == 422
+    assert sentence in html(answer)
+    assert f'value="{written}"' in html(answer)  # nothing typed is lost
+    assert not HandOut.objects.exists()

@@ -300,3 +300,16 @@ def test_a_draft_is_issued_by_no_one_twice(desk: Client) -> None:
     draft = make_draft(line_of(new_product()))
     issue(draft, now=clock.now())
     assert "has already been issued" in read(desk.get(url_of(draft, "issue/"), follow=True)).soup.text
+
+
+def test_an_invoice_goes_to_those_pasted_from_a_mail_program(desk: Client) -> None:
+    customer, product = make_customer(), new_product()
+    form = fill_in(
+        read(desk.get(f"/cms/invoices/add/?customer={customer.pk}")),
+        recipients='"Payable, Ann" <AP@northgate.example>; Bo Lind <bo@northgate.example>\nap@northgate.example',
+        lines__0__product=str(product.pk),
+        lines__0__seats="2",
+        lines__0__unit_price="10",
+    )
+    desk.post("/cms/invoices/add/", form)
+    assert Invoice.objects.get().recipients.split() == ["ap@northgate.example", "bo@northgate.example"]

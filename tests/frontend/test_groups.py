@@ -289,6 +289,8 @@ class TestHelpers:
         ("email", "sentence"),
         [
             ("", "Enter an e-mail address."),
+            ("Sam Lee <sam@acme.example>, rick@acme.example", "Enter one person."),
+            ("Twice <twice@acme.example>", "twice@acme.example can already hand out these codes."),
             ("sam@", "Enter a complete e-mail address, such as sam@example.com."),
             ("bea@acme.example", "That’s your own address."),
             ("twice@acme.example", "twice@acme.example can already hand out these codes."),

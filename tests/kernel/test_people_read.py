@@ -412,3 +412,24 @@ def test_a_long_line_is_read_in_time(piece: str) -> None:
         read_people_file(f"E-mail\n{line}\n".encode())
     clean_sent_name(line)
     has_address(line)
+
+
+MAIL_LINES = '"Okafor, Amara" <amara@x.example>\nMoreau, Lea <lea@x.example>\nDoe, Jane, jane@x.example\n'
+
+
+@pytest.mark.parametrize("heading", ["Name, E-mail", "Name,E-mail,Notes"])
+def test_a_heading_above_lines_of_a_mail_program_makes_them_no_table(heading: str) -> None:
+    expected = (
+        ListedPerson("amara@x.example", "Okafor, Amara"),
+        ListedPerson("lea@x.example", "Moreau, Lea"),
+        ListedPerson("jane@x.example", "Doe Jane"),
+    )
+    assert read_people(f"{heading}\n{MAIL_LINES}") == PeopleList(expected)
+    assert read_people_file(f"{heading}\n{MAIL_LINES}".encode()) == PeopleList(expected)
+
+
+def test_columns_for_two_kinds_of_people_are_asked_about_even_with_brackets() -> None:
+    found = read_people("Work Email,Private Email\nJane <jane@x.example>,\n,Rick <rick@y.example>\n")
+    assert found.question is not None
+    found = read_people("Name,Contact\nJane <jane@x.example>,Boss <boss@x.example>\n")
+    assert found.question is not None

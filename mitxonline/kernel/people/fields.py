@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from mitxonline.kernel.people.files import FileUnreadable
-from mitxonline.kernel.people.lines import ListedPerson, format_people
+from mitxonline.kernel.people.lines import ListedPerson, format_people, is_email_address, read_line
 from mitxonline.kernel.people.reader import About, PeopleList, Question, read_people, read_people_file
+from mitxonline.kernel.text import normalize_email
 
 MAX_BYTES = 1_000_000
 ACCEPTED = ".csv,.txt,.tsv,.xlsx,text/csv,text/plain,text/tab-separated-values"
@@ -21,6 +22,27 @@ FILE_HELP = _(
     "A CSV file or an Excel workbook, with headings like “Name” and “E-mail”. We only use it to fill the list."
 )
 CHOOSE = _("Choose one.")
+ADDRESS_INCOMPLETE = _("Enter a complete e-mail address, such as sam@example.com.")
+
+
+class PersonField(forms.CharField):
+    """One person, with or without a name, as in a list of people: “Doe, Jane <jane@example.org>”.
+
+    Cleans to a ListedPerson with a normalized address.
+    """
+
+    # Browsers refuse names in a field of their type “email”.
+    widget = forms.TextInput(
+        attrs={"inputmode": "email", "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+    )
+
+    def clean(self, value: Any) -> ListedPerson:
+        people = read_line(super().clean(value))
+        if len(people) > 1:
+            raise forms.ValidationError(_("Enter one person."), code="invalid")
+        if not people or people[0].is_unclear or not is_email_address(email := normalize_email(people[0].email)):
+            raise forms.ValidationError(ADDRESS_INCOMPLETE, code="invalid")
+        return ListedPerson(email, people[0].name)
 
 
 class PeopleInput:

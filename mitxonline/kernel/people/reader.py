@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from mitxonline.kernel.people.files import FileUnreadable, ListRow, SpellingUnclear, read_rows, split_rows
-from mitxonline.kernel.people.headings import find_name_columns, is_heading_row
+from mitxonline.kernel.people.headings import find_name_columns, is_email_heading, is_heading_row
 from mitxonline.kernel.people.labels import join_labeled_lines, split_labels
 from mitxonline.kernel.people.lines import (
     ListedPerson,
@@ -131,6 +131,8 @@ def _read_table(rows: Sequence[ListRow], *, column: str, is_file: bool = False) 
         return PeopleList(tuple(person for row in rows for person in _read_row(row)))
     headings, rows = rows[place].cells, rows[place + 1 :]
     heading = "" if is_heading_row(headings) else ", ".join(filter(None, headings))
+    if _are_lines(rows, headings):
+        return PeopleList(tuple(person for row in rows for person in _read_row(row)), heading=heading)
     if question := _ask_for_column(rows, headings, is_table=True):
         answer = _find_column(question, column)
         if not answer:
@@ -144,6 +146,15 @@ def _read_table(rows: Sequence[ListRow], *, column: str, is_file: bool = False) 
         cell = row.cells[address_column] if address_column < len(row.cells) else ""
         people.append(_read_person(row, cell, tidy_name(names.read(row.cells))))
     return PeopleList(tuple(people), heading=heading)
+
+
+def _are_lines(rows: Sequence[ListRow], headings: Sequence[str]) -> bool:
+    """Whether below a heading stand lines of a mail program, “Doe, Jane <jane@x.example>”, which fit no columns."""
+    has_rivals = sum(is_email_heading(heading) for heading in headings) > 1
+    counts = [sum("@" in cell for cell in row.cells) for row in rows]
+    if has_rivals or _are_bare(rows) or max(counts, default=0) > 1:
+        return False
+    return len(_address_columns(rows)) > 1
 
 
 def _read_person(row: ListRow, cell: str, name: str) -> ListedPerson:
