@@ -159,7 +159,7 @@ class ProductAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-a
 @admin.register(Discount)
 class DiscountAdmin(ReadOnlyAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["__str__", "discount_type", "amount", "currency", "redemption_type", "payment_type", "is_active"]
-    list_filter = ["discount_type", "payment_type", "is_active", "automatic"]
+    list_filter = ["discount_type", "payment_type", "is_active", "automatic", "for_groups"]
     search_fields = ["name"]
 
 

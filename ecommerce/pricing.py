@@ -11,8 +11,8 @@ Which discount counts for each line (docs/discounts.md explains it to staff):
 4. Of discounts that take off the same, one that spends no code comes first, then the older discount, then the older
    code. So the order in which they are given never matters.
 
-Seats for a group are one line: a percentage comes off all of them together, an amount off each course and a fixed price
-count for each seat, an amount off the cart counts once.
+Seats for a group are one line, which only discounts that are also for groups cover: a percentage comes off all seats
+together, an amount off each course and a fixed price count for each seat, an amount off the cart counts once.
 
 Courses of a program that the buyer has already come off first, by their list prices (``Item.deduction``); discounts
 lower what is left.
@@ -46,6 +46,7 @@ class Offer:
     amount: Decimal
     currency: str
     products: frozenset[int] | None
+    for_groups: bool = False
     unlocks: int | None = None
     code_id: int | None = None
     label: str = ""
@@ -57,6 +58,10 @@ class Offer:
         return self.discount_type == DiscountType.AMOUNT_OFF and self.unlocks is None
 
     def covers(self, item: Item) -> bool:
+        return self.fits(item) and (self.for_groups or item.seats is None)
+
+    def fits(self, item: Item) -> bool:
+        """Whether it is for this product, for whomever it is bought."""
         if self.discount_type != DiscountType.PERCENT_OFF and self.currency != item.listed.currency:
             return False
         if item.requires_code or self.unlocks is not None:

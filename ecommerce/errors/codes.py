@@ -160,6 +160,16 @@ class CodeForOtherProducts(CodeForAnotherProduct):
     title: str = ""
 
 
+class CodeNotForGroups(CodeRefused):
+    """The code fits only a group’s line, and its discount isn’t also for groups."""
+
+    code = "code_not_for_groups"
+    heading = _("This code isn’t for groups")
+    message = _("This code is for one person’s course, so it doesn’t lower the price of seats for a group.")
+    advice = _("Ask whoever gave it to you for a code that is also for groups.")
+    manager_helps = False
+
+
 class CodeForSomebodyElse(CodeRefused):
     """The code works only for the person it was given to."""
 

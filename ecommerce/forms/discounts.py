@@ -72,7 +72,7 @@ class DiscountForm(forms.Form):
 
     GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
         (gettext_lazy("Discount"), ("name", "amount", "payment_type")),
-        (gettext_lazy("Applies to"), ("scope", "products", "audience", "people")),
+        (gettext_lazy("Applies to"), ("scope", "products", "audience", "people", "for_groups")),
         (gettext_lazy("Dates"), ("activates_at", "expires_at")),
     )
     # The fields that belong to some values of another one. Beside other values they are a contradiction.
@@ -107,6 +107,11 @@ class DiscountForm(forms.Form):
         label=gettext_lazy("Their e-mail addresses"),
         required=False,
         help_text=gettext_lazy("One on each line. They must be signed in and have confirmed their address."),
+    )
+    for_groups = forms.BooleanField(
+        label=gettext_lazy("Also for groups"),
+        required=False,
+        help_text=Discount._meta.get_field("for_groups").help_text,
     )
     activates_at = DayField(
         label=gettext_lazy("Valid from"), required=False, help_text=gettext_lazy("Leave it empty for no limit.")
@@ -211,6 +216,7 @@ class DiscountForm(forms.Form):
             "product_ids": tuple(product.pk for product in cleaned["products"]) if has_products else (),
             "for_chosen_people": has_people,
             "people": cleaned["people"] if has_people else (),
+            "for_groups": cleaned["for_groups"],
         }
 
     def get_codes(self) -> NewCodes | None:
@@ -249,7 +255,7 @@ class NewDiscountForm(DiscountForm):
 
     GROUPS = (
         (gettext_lazy("Discount"), ("course", "name", "discount_type", "amount", "currency", "payment_type")),
-        (gettext_lazy("Applies to"), ("scope", "products", "audience", "people")),
+        (gettext_lazy("Applies to"), ("scope", "products", "audience", "people", "for_groups")),
         (gettext_lazy("Dates"), ("activates_at", "expires_at")),
         (gettext_lazy("Codes"), ("codes", "code", "count", "begins", "addresses", "often", "max_uses")),
     )
@@ -455,6 +461,7 @@ def _initial_for(discount: Discount) -> dict[str, Any]:
         "products": list(draft.product_ids),
         "audience": "chosen" if draft.for_chosen_people else "all",
         "people": draft.people,
+        "for_groups": draft.for_groups,
         "activates_at": draft.activates_at,
         "expires_at": draft.expires_at,
     }

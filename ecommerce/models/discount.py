@@ -81,6 +81,15 @@ class Discount(models.Model):
         default=False,
         help_text=_("Only for people who are signed in with one of these confirmed addresses."),
     )
+    for_groups = models.BooleanField(
+        _("also for groups"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Then it lowers the price of all seats of a group too, and one use of a code covers all of them. "
+            "Otherwise seats for a group keep their price."
+        ),
+    )
     course = models.ForeignKey(
         Course,
         verbose_name=_("course"),
@@ -142,6 +151,10 @@ class Discount(models.Model):
             models.CheckConstraint(
                 condition=Q(unlocks__isnull=True) | Q(for_all_products=False, automatic=False),
                 name="discount_of_a_contract_opens_one_product",
+            ),
+            models.CheckConstraint(
+                condition=Q(unlocks__isnull=True) | Q(for_groups=False),
+                name="discount_of_a_contract_is_for_one_person",
             ),
             models.CheckConstraint(
                 condition=Q(course__isnull=True) | Q(for_all_products=False, automatic=False, unlocks__isnull=True),

@@ -318,7 +318,7 @@ def price_basket(
 
 def make_item(product: Product, program: ProgramTerms | None = None, *, seats: int | None = None) -> Item:
     """Describe a product to pricing; a program's terms say what comes off for courses the buyer has."""
-    deduction = program.deduction if program is not None else None
+    deduction = program.deduction if program is not None and seats is None else None  # what the buyer has is theirs
     return Item(product.pk, product.money * (seats or 1), product.requires_code, deduction=deduction, seats=seats)
 
 

@@ -16,6 +16,7 @@ from ecommerce.errors.codes import (
     CodeForSomebodyElse,
     CodeInUse,
     CodeNotBetter,
+    CodeNotForGroups,
     CodeNotYetValid,
     CodeRefused,
     CodeSwitchedOff,
@@ -120,7 +121,7 @@ def guard_refusals(code: DiscountCode, *, user_id: int | None) -> Iterator[None]
     """
     try:
         yield
-    except CodeNotBetter:  # says nothing about the code: it works
+    except (CodeNotBetter, CodeNotForGroups):  # says nothing about the code: it works
         raise
     except CodeRefused as refusal:
         if user_id is None:

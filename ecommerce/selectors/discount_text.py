@@ -30,6 +30,11 @@ def off_text(*, discount_type: str, amount: Decimal, currency: str) -> str:
     return sentence % {"money": money}
 
 
+def groups_text(*, for_groups: bool) -> str:
+    """Write that a discount is also for groups. Empty if it is for one person at a time."""
+    return _("also for groups") if for_groups else ""
+
+
 def percent_text(amount: Decimal) -> str:
     """Write a percentage without trailing zeros: “20%”, “12.5%”."""
     locale = to_locale(get_language() or settings.LANGUAGE_CODE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from django.db.models import Count, F, IntegerField, Model, OuterRef, Q, QuerySet, Subquery, TextChoices
 from django.db.models.functions import Coalesce
@@ -14,10 +13,7 @@ from ecommerce.enums import OrderState, UseState
 from ecommerce.models import CodeUse, Discount, DiscountCode, OrderLine
 from ecommerce.models.discount import DiscountQuerySet
 from ecommerce.selectors.discount_access import DiscountAccess
-from ecommerce.selectors.discount_text import off_text
-
-if TYPE_CHECKING:
-    from django_stubs_ext import StrOrPromise
+from ecommerce.selectors.discount_text import groups_text, off_text
 
 # A retired use still counts: its course was taken away, but its code stays used.
 SPENT = (UseState.CONFIRMED, UseState.RETIRED)
@@ -101,13 +97,15 @@ def takes_off(discount: Discount) -> str:
     return off_text(discount_type=discount.discount_type, amount=discount.amount, currency=discount.currency)
 
 
-def for_what(discount: Discount) -> StrOrPromise:
-    """Say which products a discount is for. Needs the annotation `product_count`."""
-    if discount.for_all_products:
-        return _("All products")
-    number: int = getattr(discount, "product_count")  # noqa: B009 - annotated above
-    products = ngettext("%(n)d product", "%(n)d products", number) % {"n": number}
-    return f"{products} · {discount.course.title}" if discount.course is not None else products
+def for_what(discount: Discount) -> str:
+    """Say which products a discount is for, and if groups get it too. Needs the annotation `product_count`."""
+    products = str(_("All products"))
+    if not discount.for_all_products:
+        number: int = getattr(discount, "product_count")  # noqa: B009 - annotated above
+        products = ngettext("%(n)d product", "%(n)d products", number) % {"n": number}
+    course = discount.course.title if discount.course is not None and not discount.for_all_products else ""
+    parts = [products, course, groups_text(for_groups=discount.for_groups)]
+    return " · ".join(part for part in parts if part)
 
 
 def _number(rows: QuerySet[Model], by: str) -> Coalesce:

@@ -67,6 +67,7 @@ def make_offer(discount: Discount, *, code: DiscountCode | None = None) -> Offer
         amount=discount.amount,
         currency=discount.currency,
         products=products,
+        for_groups=discount.for_groups and discount.unlocks_id is None,
         unlocks=discount.unlocks_id,
         code_id=code.pk if code else None,
         label=discount.name if discount.unlocks_id is not None or code is None else code.text,

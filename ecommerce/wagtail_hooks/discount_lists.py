@@ -45,6 +45,7 @@ class DiscountFilters(WagtailFilterSet):
         label=_("Paid from"), choices=PaymentType.choices, widget=forms.CheckboxSelectMultiple
     )
     automatic = django_filters.BooleanFilter(label=_("Applies automatically"))
+    for_groups = django_filters.BooleanFilter(label=_("Also for groups"))
     course = django_filters.ModelChoiceFilter(label=_("Course"), queryset=Course.objects.none())
 
     class Meta:
@@ -101,6 +102,7 @@ DISCOUNT_EXPORT = [
     Column("currency", label=_("Currency")),
     Column("paid_from", label=_("Paid from"), accessor="get_payment_type_display"),
     Column("for", label=_("Applies to"), accessor=for_what),
+    Column("for_groups", label=_("Also for groups"), accessor=lambda each: _("Yes") if each.for_groups else _("No")),
     MomentColumn("from", label=_("Valid from"), accessor="activates_at"),
     MomentColumn("until", label=_("Valid until"), accessor="expires_at"),
     Column("codes", label=_("Codes"), accessor="code_count"),

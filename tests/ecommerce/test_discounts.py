@@ -24,7 +24,7 @@ from ecommerce.selectors.basket_prices import price_current_basket
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.discount_access import OPERATOR, DiscountAccess, discount_access_of
 from ecommerce.selectors.discount_text import dates_text, off_text, uses_text
-from ecommerce.selectors.discounts import DiscountState, in_state, listed_discounts, state_of
+from ecommerce.selectors.discounts import DiscountState, for_what, in_state, listed_discounts, state_of
 from ecommerce.services.baskets.baskets import add_products, apply_code
 from ecommerce.services.checkout.checkout import begin_checkout
 from ecommerce.services.discounts.codes import use_code
@@ -332,6 +332,21 @@ class TestKeeping:
             20,
         )
 
+    def test_it_becomes_one_for_groups_and_stops_being_one(self) -> None:
+        one, two = made().discount, made(text="OTHER10").discount
+        assert not one.for_groups
+        for for_groups in (True, False):
+            draft = replace(draft_of(one), for_groups=for_groups)
+            change_discount(discount_id=one.pk, draft=draft, access=OPERATOR, now=NOON)
+            one.refresh_from_db()
+            two.refresh_from_db()
+            assert (one.for_groups, two.for_groups) == (for_groups, False)
+            assert draft_of(one) == draft
+        assert [entry.data["fields"] for entry in ModelLogEntry.objects.filter(action__endswith="change")] == [
+            ["for_groups"],
+            ["for_groups"],
+        ]
+
     def test_more_codes_are_like_the_first(self) -> None:
         discount = made(replace(TEN_PERCENT, redemption_type=RedemptionType.ONE_TIME), generate=2).discount
         add_codes(discount_id=discount.pk, codes=NewCodes(generate=3, prefix="X"), access=OPERATOR, now=NOON)
@@ -399,6 +414,7 @@ class TestTheSameAgain:
         one = made()
         assert find_identical(draft=TEN_PERCENT, codes=NewCodes(text="welcome-10")) == one
         assert find_identical(draft=replace(TEN_PERCENT, amount=Decimal(11)), codes=NewCodes(text="WELCOME10")) is None
+        assert find_identical(draft=replace(TEN_PERCENT, for_groups=True), codes=NewCodes(text="WELCOME10")) is None
         many = made(generate=3, prefix="A")
         assert find_identical(draft=TEN_PERCENT, codes=NewCodes(generate=3, prefix="A")) == many
         assert find_identical(draft=TEN_PERCENT, codes=NewCodes(generate=4, prefix="A")) is None
@@ -428,6 +444,14 @@ class TestCourseStaff:
         assert discount.made_by == staff
         assert total(make_user(), course_product, "WELCOME10") == Money(180, "USD")
         assert list(listed_discounts(discount_access_of(staff))) == [discount]
+
+    @pytest.mark.parametrize("for_groups", [True, False])
+    def test_course_staff_say_whether_theirs_are_for_groups(
+        self, staff: User, course_product: Product, for_groups: bool
+    ) -> None:
+        discount = made(self.draft(course_product, for_groups=for_groups), access=discount_access_of(staff)).discount
+        (listed,) = listed_discounts(discount_access_of(staff))
+        assert (discount.for_groups, "also for groups" in for_what(listed)) == (for_groups, for_groups)
 
     def test_for_no_other_course_and_not_for_all(self, staff: User, course_product: Product) -> None:
         other = make_product()

@@ -14,14 +14,16 @@ from courses.errors import EnrollmentClosed
 from courses.models import Enrollment
 from ecommerce.enums import DiscountType, OrderState
 from ecommerce.errors.checkout import BasketChanged, PaymentUnderWay, SeatsNotSold, TotalChanged
+from ecommerce.errors.codes import CodeForOtherProducts, CodeNotForGroups, CodeUnknown
 from ecommerce.errors.registration import CodeRedeemedElsewhere
 from ecommerce.gateways.base import PaymentLine
 from ecommerce.gateways.stripe import _line_item
-from ecommerce.models import Basket, BasketItem, DiscountCode, Order, OrderLine, SeatSale
+from ecommerce.models import Basket, BasketItem, CodeUse, Discount, DiscountCode, Order, OrderLine, SeatSale
 from ecommerce.pricing import Item, Offer, price_item, price_items
 from ecommerce.selectors.basket_prices import PricedBasket, price_current_basket, quote_seats
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.business import BusinessDetails, business_details, last_business_details
+from ecommerce.selectors.offers import make_offer
 from ecommerce.selectors.receipts import billed_to, receipt_data, receipt_for
 from ecommerce.services.baskets.baskets import (
     add_products,
@@ -100,12 +102,12 @@ def offer(kind: str, amount: str, **fields: Any) -> Offer:
 )
 def test_a_discount_counts_for_every_seat_and_one_off_the_cart_once(kind: str, amount: str, due: str) -> None:
     item = Item(1, Money("799.60", "USD"), seats=40)
-    assert price_items([item], [offer(kind, amount)])[0].due == Money(due, "USD")
+    assert price_items([item], [offer(kind, amount, for_groups=True)])[0].due == Money(due, "USD")
 
 
 def test_an_amount_off_the_cart_is_spread_over_a_group_and_a_personal_line_of_one_course() -> None:
     mine, group = Item(1, Money("20", "USD")), Item(1, Money("80", "USD"), seats=4)
-    prices = price_items([mine, group], [offer(DiscountType.AMOUNT_OFF, "10")])
+    prices = price_items([mine, group], [offer(DiscountType.AMOUNT_OFF, "10", for_groups=True)])
     assert [str(price.due.amount) for price in prices] == ["18.00", "72.00"]
 
 
@@ -116,9 +118,130 @@ def test_a_product_of_a_contract_keeps_its_own_code_when_priced() -> None:
 
 def test_an_automatic_discount_is_quoted_before_anything_is_in_a_cart() -> None:
     product = make_product(price="100")
-    make_discount(kind=DiscountType.PERCENT_OFF, amount="10", automatic=True, name="Spring")
+    make_discount(kind=DiscountType.PERCENT_OFF, amount="10", automatic=True, name="Spring", for_groups=True)
     price = quote_seats(product, seats=40, user_id=None, now=NOON)
     assert (price.listed, price.due) == (Money("4000", "USD"), Money("3600", "USD"))
+
+
+# Discounts that aren't also for groups
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount"),
+    [
+        (DiscountType.PERCENT_OFF, "100"),
+        (DiscountType.FIXED_PRICE, "0"),
+        (DiscountType.AMOUNT_OFF_EACH, "500"),
+        (DiscountType.AMOUNT_OFF, "5000"),
+    ],
+)
+def test_a_discount_for_people_never_touches_a_groups_line(kind: str, amount: str) -> None:
+    group, other = Item(1, Money("80", "USD"), seats=4), Item(2, Money("90", "USD"), seats=3)
+    prices = price_items([group, other], [offer(kind, amount)])
+    assert [(price.due, price.offer) for price in prices] == [(Money("80", "USD"), None), (Money("90", "USD"), None)]
+
+
+def test_an_amount_off_the_cart_is_spread_only_over_lines_it_may_touch() -> None:
+    mine, group, other = Item(1, Money("20", "USD")), Item(1, Money("80", "USD"), seats=4), Item(2, Money("30", "USD"))
+    prices = price_items([mine, group, other], [offer(DiscountType.AMOUNT_OFF, "10")])
+    assert [str(price.due.amount) for price in prices] == ["16.00", "80.00", "24.00"]
+
+
+def test_a_contracts_code_is_never_for_groups() -> None:
+    discount = make_discount(amount="100", for_groups=True)
+    assert make_offer(discount).for_groups
+    discount.unlocks_id = make_product().pk
+    assert not make_offer(discount).for_groups
+    Discount.objects.filter(pk=discount.pk).update(for_all_products=False)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Discount.objects.filter(pk=discount.pk).update(unlocks=discount.unlocks_id)
+
+
+@pytest.mark.parametrize("fields", [{"max_uses": 1}, {"max_uses": 5}, {}, {"assigned_email": "own"}])
+def test_a_code_for_one_person_covers_no_seats(owner: BasketOwner, learner: User, fields: dict[str, Any]) -> None:
+    product = make_product(price="100")
+    if "assigned_email" in fields:
+        fields = {"assigned_email": learner.email, "max_uses": 1}
+    one, two = (make_code(make_discount(amount="100"), **fields) for _each in range(2))
+    add_products(owner=owner, product_ids=[product.pk], seats=1000, now=NOON)
+    for code in (one, two):
+        with pytest.raises(CodeNotForGroups):
+            apply_code(owner=owner, text=code.text, user_id=owner.user_id, now=NOON)
+    assert priced(owner).total == Money("100000", "USD")
+    assert place_order(owner=owner, user_id=owner.user_id or 0, now=NOON).total == Decimal(100000)
+    assert not CodeUse.objects.exists()
+
+
+def test_a_signed_out_visitor_is_told_too_as_the_code_works() -> None:
+    token = Basket._meta.get_field("token").to_python("8b1f6a0e-5f6e-4e3a-9f57-3b7a3f4fd5f2")
+    visitor = BasketOwner(token=token)
+    add_products(owner=visitor, product_ids=[make_product().pk], seats=2, now=NOON)
+    with pytest.raises(CodeNotForGroups):
+        apply_code(owner=visitor, text=make_code().text, user_id=None, now=NOON)
+    with pytest.raises(CodeUnknown):
+        apply_code(owner=visitor, text=make_code(active=False).text, user_id=None, now=NOON)
+
+
+def test_a_code_for_other_courses_is_refused_as_such(owner: BasketOwner) -> None:
+    product, other = make_product(), make_product()
+    add_products(owner=owner, product_ids=[product.pk], seats=2, now=NOON)
+    code = make_code(make_discount(products=[other]))
+    with pytest.raises(CodeForOtherProducts):
+        apply_code(owner=owner, text=code.text, user_id=owner.user_id, now=NOON)
+
+
+def test_the_personal_line_of_the_same_course_gets_the_code_and_the_group_pays(owner: BasketOwner) -> None:
+    product, other = make_product(price="100"), make_product(price="10")
+    code = make_code(make_discount(amount="100"), max_uses=1)
+    add_products(owner=owner, product_ids=[product.pk], now=NOON)
+    add_products(owner=owner, product_ids=[product.pk, other.pk], seats=40, now=NOON)
+    apply_code(owner=owner, text=code.text, user_id=owner.user_id, now=NOON)
+    order = place_order(owner=owner, user_id=owner.user_id or 0, now=NOON)
+    assert [(line.seats, line.due, line.code) for line in order.lines.order_by("pk")] == [
+        (None, Decimal(0), code),
+        (40, Decimal(4000), None),
+        (40, Decimal(400), None),
+    ]
+
+
+def test_turning_a_line_into_a_groups_takes_its_code_away(owner: BasketOwner) -> None:
+    product = make_product(price="100")
+    code = make_code(make_discount(amount="100"), max_uses=1)
+    add_products(owner=owner, product_ids=[product.pk], now=NOON)
+    apply_code(owner=owner, text=code.text, user_id=owner.user_id, now=NOON)
+    change_seats(owner=owner, product_id=product.pk, was_group=False, seats=1000, now=NOON)
+    basket = priced(owner)
+    assert basket.total == Money("100000", "USD")
+    (verdict,) = basket.codes
+    assert verdict.is_idle
+
+
+def test_an_automatic_discount_is_for_groups_only_if_it_says_so(owner: BasketOwner) -> None:
+    product, other = make_product(price="100"), make_product(price="10")
+    make_discount(amount="50", automatic=True, name="For people")
+    make_discount(amount="10", automatic=True, name="For all", for_groups=True)
+    add_products(owner=owner, product_ids=[product.pk, other.pk], now=NOON)
+    add_products(owner=owner, product_ids=[product.pk, other.pk], seats=2, now=NOON)
+    assert [str(line.due.amount) for line in priced(owner).lines] == ["50.00", "5.00", "180.00", "18.00"]
+    assert quote_seats(product, seats=40, user_id=None, now=NOON).due == Money("3600", "USD")
+
+
+def test_a_discount_that_stops_being_for_groups_is_noticed_when_the_order_is_placed(owner: BasketOwner) -> None:
+    discount = make_discount(amount="100", for_groups=True)
+    code = make_code(discount, max_uses=1)
+    add_products(owner=owner, product_ids=[make_product(price="100").pk], seats=1000, now=NOON)
+    shown = apply_code(owner=owner, text=code.text, user_id=owner.user_id, now=NOON)
+    assert shown.total.is_zero
+    first = place_order(owner=owner, user_id=owner.user_id or 0, now=NOON)
+    Discount.objects.filter(pk=discount.pk).update(for_groups=False)
+    for seen in ({"expected_total": shown.total}, {"seen_fingerprint": shown.fingerprint}):
+        with pytest.raises((TotalChanged, BasketChanged)):
+            begin_checkout(owner=owner, user_id=owner.user_id or 0, now=NOON, **seen)
+    second = place_order(owner=owner, user_id=owner.user_id or 0, now=NOON)
+    assert (second.total, first.pk == second.pk) == (Decimal(100000), False)
+    assert not SeatSale.objects.exists()
+    code.refresh_from_db()
+    assert code.uses == 0
 
 
 # The cart
@@ -266,7 +389,7 @@ def test_a_group_that_is_being_paid_is_not_paid_twice_but_the_course_may_be_boug
 
 def test_an_order_line_has_the_totals_of_all_seats(owner: BasketOwner) -> None:
     product, other = make_product(price="19.99"), make_product(price="5")
-    make_discount(kind=DiscountType.PERCENT_OFF, amount="15", automatic=True, name="Spring")
+    make_discount(kind=DiscountType.PERCENT_OFF, amount="15", automatic=True, name="Spring", for_groups=True)
     add_products(owner=owner, product_ids=[product.pk], seats=40, now=NOON)
     add_products(owner=owner, product_ids=[other.pk], now=NOON)
     order = place_order(owner=owner, user_id=owner.user_id or 0, now=NOON)
@@ -283,7 +406,7 @@ def test_an_order_line_has_the_totals_of_all_seats(owner: BasketOwner) -> None:
 
 def test_40_seats_for_nothing_are_fulfilled_at_once(owner: BasketOwner) -> None:
     product, other = make_product(price="100"), make_product(price="10")
-    code = make_code(make_discount(kind=DiscountType.PERCENT_OFF, amount="100"), max_uses=1)
+    code = make_code(make_discount(kind=DiscountType.PERCENT_OFF, amount="100", for_groups=True), max_uses=1)
     add_products(owner=owner, product_ids=[product.pk], seats=40, now=NOON)
     add_products(owner=owner, product_ids=[other.pk], now=NOON)
     apply_code(owner=owner, text=code.text, user_id=owner.user_id, now=NOON)
@@ -299,7 +422,7 @@ def test_40_seats_for_nothing_are_fulfilled_at_once(owner: BasketOwner) -> None:
 
 def count_checkout(seats: int) -> int:
     owner = BasketOwner(user_id=make_user().pk)
-    code = make_code(make_discount(kind=DiscountType.PERCENT_OFF, amount="100"))
+    code = make_code(make_discount(kind=DiscountType.PERCENT_OFF, amount="100", for_groups=True))
     add_products(owner=owner, product_ids=[make_product().pk], seats=seats, now=NOON)
     apply_code(owner=owner, text=code.text, user_id=owner.user_id, now=NOON)
     with CaptureQueriesContext(connection) as captured:

@@ -115,6 +115,20 @@ def test_a_discounts_dates() -> None:
     assert said == f"--expires: {messages[0]}"
 
 
+def test_a_discount_is_for_groups_only_where_someone_says_so() -> None:
+    row, draft = (
+        Discount(),
+        DiscountDraft(name="x", discount_type="percent_off", amount=Decimal(20), payment_type="staff"),
+    )
+    field = NewDiscountForm.base_fields["for_groups"]
+    assert (row.for_groups, draft.for_groups, draft.columns()["for_groups"]) == (False, False, False)
+    assert str(field.help_text) == str(Discount._meta.get_field("for_groups").help_text)
+    for data, expected in ((GOOD, False), (GOOD | {"for_groups": "on"}, True)):
+        form = NewDiscountForm(data, access=OPERATOR)
+        assert form.is_valid()
+        assert form.get_draft().for_groups is expected
+
+
 @pytest.mark.parametrize("text", ["X1", "AB CD", "x" * 101])
 def test_a_codes_text(text: str) -> None:
     messages = model_errors(DiscountCode(text=text), "text")

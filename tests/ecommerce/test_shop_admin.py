@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -113,6 +114,22 @@ class TestFinance:
         assert "20% off" in text_of(response)
         assert "Until 30 June 2090, 23:59 UTC." in text_of(response)
         assert DiscountCode.objects.get().text == "AUTUMN20"
+
+    def test_chooses_whether_a_discount_is_also_for_groups(self, finance: Client) -> None:
+        finance.post(f"{LIST}new/", form(name="Alone"))
+        response = finance.post(f"{LIST}new/", form(name="Together", code="GROUP20", for_groups="on"), follow=True)
+        assert "also for groups" in text_of(response)
+        alone, together = Discount.objects.order_by("pk")
+        assert (alone.for_groups, together.for_groups) == (False, True)
+        names = ("Alone", "Together")
+        for chosen, shown in (("true", "Together"), ("false", "Alone")):
+            listed = text_of(finance.get(f"{LIST}results/?for_groups={chosen}"))
+            assert [name for name in names if name in listed] == [shown]
+        file: Any = finance.get(f"{LIST}?export=csv")
+        exported = list(csv.DictReader(b"".join(file.streaming_content).decode("utf-8-sig").splitlines()))
+        assert {row["Name"]: row["Also for groups"] for row in exported} == {"Alone": "No", "Together": "Yes"}
+        page = BeautifulSoup(finance.get(f"{LIST}{together.pk}/change/").content.decode(), "html.parser")
+        assert len(page.select("[name=for_groups][checked]")) == 1
 
     @pytest.mark.parametrize(
         ("fields", "sentence"),

@@ -49,6 +49,17 @@ class TestDiscounts:
             True,
         )
 
+    def test_for_groups_only_if_asked(self) -> None:
+        out, said = discount_code("GROUP20", *MARKETING, "--for-groups", "--format", "csv")
+        assert rows(out)[0]["Also for groups"] == "Yes"
+        assert "20% off, for all products, also for groups, unlimited." in said
+        out, said = discount_code("SINGLE20", *MARKETING, "--format", "csv")
+        assert (rows(out)[0]["Also for groups"], "groups" in said) == ("No", False)
+        stored = Discount.objects.order_by("pk").values_list("codes__text", "for_groups")
+        assert list(stored) == [("GROUP20", True), ("SINGLE20", False)]
+        with pytest.raises(CommandError, match="already exists"):
+            discount_code("GROUP20", *MARKETING)
+
     def test_the_same_again_makes_nothing_and_something_else_by_that_name_is_refused(self) -> None:
         discount_code("AUTUMN20", *MARKETING)
         out, said = discount_code("autumn-20", *MARKETING)

@@ -64,7 +64,8 @@ def test_who_has_the_course_finds_the_way_to_buy_it_for_a_group(signed_in: Clien
 
 def test_a_visitor_sees_price_and_total_before_signing_in(client: Client) -> None:
     product = make_product(price="19.99")
-    make_discount(amount="10", automatic=True, name="Spring sale")
+    make_discount(amount="10", automatic=True, name="Spring sale", for_groups=True)
+    make_discount(amount="50", automatic=True, name="For one person")
     text = client.get(f"/cart/group/?product_id={product.pk}&seats=40").content.decode()
     assert "$19.99 for each seat" in text
     assert "40 seats × $19.99" in text
@@ -282,9 +283,31 @@ def test_a_typed_registration_code_leads_from_the_cart_to_where_it_is_redeemed(s
     assert answer.headers["HX-Redirect"] == f"/enrollmentcode/{code.text}/"
 
 
+def test_a_code_for_one_person_is_refused_for_a_group_in_a_sentence(client: Client) -> None:
+    product = make_product(price="100")
+    make_code(make_discount(amount="100"), text="ONE-PERSON")
+    add(client, product.pk, "1000")
+    answer = client.post("/cart/code/", {"code": "one-person"}, follow=True)
+    text = answer.content.decode()
+    assert "it doesn’t lower the price of seats for a group" in text
+    assert "Ask whoever gave it to you for a code that is also for groups." in text
+    assert "$100,000.00" in text
+
+
+def test_the_cart_says_why_a_code_is_idle_once_a_line_is_for_a_group(client: Client) -> None:
+    product = make_product(price="100")
+    make_code(make_discount(amount="100"), text="ONE-PERSON")
+    add(client, product.pk, "", who="me")
+    client.post("/cart/code/", {"code": "ONE-PERSON"})
+    client.post("/cart/seats/", {"product_id": product.pk, "who": "group", "seats": "3"})
+    text = client.get("/cart/").content.decode()
+    assert "It’s for one person’s course and doesn’t lower the price of seats for a group." in text
+    assert "$300.00" in text
+
+
 def test_40_seats_at_100_percent_off_complete_without_payment(signed_in: Client) -> None:
     product = make_product(price="100")
-    code = make_code(make_discount(amount="100"), text="FREE-FOR-ALL")
+    code = make_code(make_discount(amount="100", for_groups=True), text="FREE-FOR-ALL")
     add(signed_in, product.pk, "40")
     signed_in.post("/cart/code/", {"code": code.text})
     assert "Complete the order" in signed_in.get("/checkout/details/").content.decode()

@@ -18,7 +18,7 @@ from ecommerce.enums import DiscountType, PaymentType
 from ecommerce.forms.discounts import NewDiscountForm
 from ecommerce.models import Discount, DiscountCode, Product
 from ecommerce.selectors.discount_access import OPERATOR
-from ecommerce.selectors.discount_text import dates_text, off_text, uses_text
+from ecommerce.selectors.discount_text import dates_text, groups_text, off_text, uses_text
 from ecommerce.services.discounts.discounts import CreatedDiscount, create_discount, find_identical
 from ecommerce.services.discounts.validation import DiscountDraft, NewCodes
 from mitxonline.kernel import clock
@@ -59,6 +59,7 @@ COLUMNS = (
     "Valid until",
     "Given to",
     "Discount id",
+    "Also for groups",
 )
 
 
@@ -97,6 +98,11 @@ class Command(OperatorCommand):
         )
         discount.add_argument(
             "--for", dest="people", action="append", default=[], metavar="EMAIL", help="only for these addresses"
+        )
+        discount.add_argument(
+            "--for-groups",
+            action="store_true",
+            help="also for groups: it lowers the price of all seats, and one use of a code covers them",
         )
         uses = parser.add_argument_group("how often each code can be used").add_mutually_exclusive_group()
         uses.add_argument("--one-time", action="store_true", help="once")
@@ -174,6 +180,7 @@ def _form_data(options: dict[str, Any]) -> dict[str, Any]:
         "products": [_find_product(text).pk for text in options["product"]],
         "audience": "chosen" if options["people"] else "all",
         "people": "\n".join(options["people"]),
+        "for_groups": options["for_groups"],
         "activates_at": options["activates"],
         "expires_at": options["expires"],
         "codes": kinds[0],
@@ -216,6 +223,7 @@ def _row(discount: Discount, code: DiscountCode) -> tuple[object, ...]:
         discount.expires_at.isoformat() if discount.expires_at else "",
         code.assigned_email,
         discount.pk,
+        _("Yes") if discount.for_groups else _("No"),
     )
 
 
@@ -255,6 +263,7 @@ def _describe(draft: DiscountDraft) -> str:
     parts = [
         off_text(discount_type=draft.discount_type, amount=draft.amount, currency=draft.currency),
         products,
+        groups_text(for_groups=draft.for_groups),
         _lower_first(uses),
         _lower_first(dates),
     ]

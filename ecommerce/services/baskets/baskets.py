@@ -34,6 +34,7 @@ from ecommerce.errors.codes import (
     CodeForOtherProducts,
     CodeMissing,
     CodeNotBetter,
+    CodeNotForGroups,
     CodeRefused,
     CodeUnknown,
     DiscountCodeUnknown,
@@ -367,7 +368,8 @@ def _refuse_useless_code(priced: PricedBasket, code: DiscountCode, *, user_id: i
         refusal = ask_contract(verdict, user_id=user_id, now=now).refusal
         raise refusal or verdict.refusal
     offer = make_offer(code.discount, code=code)
-    if not any(offer.covers(line.price.item) for line in priced.lines):
+    items = [line.price.item for line in priced.lines]
+    if not any(offer.fits(item) for item in items):
         opens = code.discount.unlocks
         raise CodeForAnotherProduct(title=opens.title) if opens is not None else CodeForOtherProducts()
     lines = [line for line in priced.lines if line.code == code]
@@ -377,7 +379,8 @@ def _refuse_useless_code(priced: PricedBasket, code: DiscountCode, *, user_id: i
         if line.refusal is not None and line.product.requires_code and user_id is None:
             raise CodeUnknown  # signed-out visitors aren't told why an enrollment code doesn't work
     if not lines:
-        raise CodeNotBetter
+        is_for_others = any(offer.fits(item) and not offer.covers(item) for item in items)
+        raise CodeNotForGroups if is_for_others else CodeNotBetter
 
 
 def _get_or_create_basket(owner: BasketOwner, kind: BasketKind, now: datetime) -> tuple[Basket, bool]:

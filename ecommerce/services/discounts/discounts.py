@@ -221,6 +221,7 @@ def draft_of(discount: Discount) -> DiscountDraft:
         product_ids=tuple(discount.products.order_by("pk").values_list("pk", flat=True)),
         for_chosen_people=discount.for_chosen_people,
         people=tuple(discount.people.values_list("email", flat=True)),
+        for_groups=discount.for_groups,
         automatic=discount.automatic,
         course_id=discount.course_id,
     )
@@ -241,6 +242,7 @@ CHANGEABLE = (
     "expires_at",
     "for_all_products",
     "for_chosen_people",
+    "for_groups",
 )
 
 

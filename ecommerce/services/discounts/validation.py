@@ -43,7 +43,8 @@ class DiscountDraft:
     """A discount as staff entered it.
 
     `max_uses` limits each code, over all people; None is no limit. `people` are the only addresses it is for, if it is
-    `for_chosen_people`. `course_id` is set if that course's staff created it, for this course alone.
+    `for_chosen_people`. Seats of a group get it only if it is `for_groups`. `course_id` is set if that course's staff
+    created it, for this course alone.
     """
 
     name: str
@@ -59,6 +60,7 @@ class DiscountDraft:
     product_ids: tuple[int, ...] = ()
     for_chosen_people: bool = False
     people: tuple[str, ...] = ()
+    for_groups: bool = False
     automatic: bool = False
     course_id: int | None = None
 
@@ -80,6 +82,7 @@ class DiscountDraft:
             "automatic": self.automatic,
             "for_all_products": self.for_all_products,
             "for_chosen_people": self.for_chosen_people,
+            "for_groups": self.for_groups,
             "course_id": self.course_id,
         }
 
