@@ -41,6 +41,7 @@ from ecommerce.models import (
 from ecommerce.receivers import email_refund, email_seat_taken
 from ecommerce.selectors.refund_plan import RefundChoice, plan_refund
 from ecommerce.selectors.seats import price_of_seats
+from ecommerce.services.discounts.codes import use_code
 from ecommerce.services.refunds.disputes import follow_dispute
 from ecommerce.services.refunds.refunds import follow_refund, refund_order, undo_free_order
 from ecommerce.services.registration.redemption import redeem_registration_code
@@ -48,7 +49,7 @@ from mitxonline.kernel.fingerprint import PlanChanged
 from mitxonline.kernel.money import Money
 from mitxonline.users.models import User
 from tests.ecommerce.tills import Till, install_till, make_refund_notice
-from tests.factories import NOON, make_product, make_user
+from tests.factories import NOON, make_code, make_discount, make_product, make_user
 from tests.factories.orders import make_paid_order
 from tests.support.counting import queries
 from tests.support.events import deliveries_of
@@ -105,6 +106,28 @@ def assert_books_hold(order: Order) -> None:
         assert line.refunded == sum((part.amount for part in alive), Decimal(0)) <= line.due
         assert line.seats_refunded == sum(part.seats for part in alive) <= (line.seats or 0)
         assert off(line) == line.seats_refunded
+
+
+def test_a_code_comes_back_only_with_the_last_seat_that_it_lowered(till: Till) -> None:
+    order = make_group_order(seats=3)
+    line, other = line_of(order), line_of(order, 1)
+    one, two = (make_code(make_discount(amount="50", for_groups=True), max_uses=1) for _each in range(2))
+    for code, lowered in ((one, line), (two, other)):
+        use_code(code=code, user_id=order.purchaser_id, order_id=order.pk, now=NOON)
+        OrderLine.objects.filter(pk=lowered.pk).update(code=code, takes_use=True, discount=code.discount)
+
+    def uses() -> list[int]:
+        codes = DiscountCode.objects.filter(pk__in=(one.pk, two.pk))
+        return list(codes.order_by("pk").values_list("uses", flat=True))
+
+    refund_seats(order, line, 1, frees_codes=True)
+    assert uses() == [1, 1]
+    refund_seats(order, line, 1, frees_codes=True)
+    assert uses() == [1, 1]
+    refund_seats(order, line, 1, frees_codes=True)
+    assert uses() == [0, 1]
+    refund_seats(order, other, 3, frees_codes=False)
+    assert uses() == [0, 1]
 
 
 def test_twelve_unredeemed_seats_of_forty(till: Till) -> None:

@@ -594,10 +594,13 @@ def revoke_lines(
 
 
 def _free_codes(order: Order, lines: list[OrderLine], *, now: datetime) -> list[int]:
-    """Free the codes of these lines that no other line and no later order relies on; return their ids."""
+    """Free the codes of these lines that no other line and no later order relies on; return their ids.
+
+    One use covers all seats of a group, so as long as some are left its code isn't freed.
+    """
     codes = {line.code_id for line in lines if line.code_id is not None}
-    kept = _remaining_lines(order, lines).filter(code_id__in=codes)
-    free = codes - set(kept.values_list("code_id", flat=True))
+    kept = _remaining_lines(order, lines) | order.lines.filter(seats__gt=F("seats_refunded"))
+    free = codes - set(kept.filter(code_id__in=codes).values_list("code_id", flat=True))
     relying = OrderLine.objects.filter(
         code_id__in=free, order__purchaser_id=order.purchaser_id, order__state__in=RELYING_STATES
     ).exclude(order=order)
