@@ -39,7 +39,7 @@ from b2b.seats import (
 )
 from b2b.services.contracts.reconcile import run_reconcile
 from b2b.services.groups.helpers import email_helper
-from b2b.services.groups.lists import leave_groups
+from b2b.services.groups.lists import end_sharing_of, leave_groups
 from b2b.services.handouts.mails import send_mails
 from b2b.services.organizations.claims import claim_of
 from b2b.services.organizations.keycloak_joins import ask_again_for, is_keycloak_configured
@@ -55,7 +55,15 @@ from b2b.services.organizations.sign_in import (
 from b2b.services.seats.redemption import apply_assigned_codes
 from b2b.services.seats.requests import email_seat_answer, email_seat_request
 from ecommerce.errors.codes import CodeUsed
-from ecommerce.events import LinesRefunded, LinesRestored, LinkBasketClaimed, OrderClosed, OrderFulfilled, OrderInReview
+from ecommerce.events import (
+    LinesRefunded,
+    LinesRestored,
+    LinkBasketClaimed,
+    OrderClosed,
+    OrderFulfilled,
+    OrderInReview,
+    SeatsChangedBuyer,
+)
 from ecommerce.models import Basket, DiscountCode, OrderLine
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
@@ -169,6 +177,11 @@ def tell_staff_of_seat_request(event: SeatsRequested) -> None:
 def tell_manager_of_answer(event: SeatRequestClosed) -> None:
     """E-mail the manager who asked for seats."""
     email_seat_answer(event.request_id)
+
+
+def end_sharing(event: SeatsChangedBuyer) -> None:
+    """End what the former buyer of invoiced seats shared: helpers, and the company list."""
+    end_sharing_of(event.sale_ids)
 
 
 def _claim_released_seats(event: OrderFulfilled | LinesRestored, contract_ids: list[int]) -> None:

@@ -193,3 +193,10 @@ class InvoiceReminderDue(Event):
     """A customer is to be reminded of an invoice."""
 
     reminder_id: int
+
+
+@dataclass(frozen=True)
+class SeatsChangedBuyer(Event):
+    """Seats that were invoiced left the group page of one account for another's, or for no one's."""
+
+    sale_ids: tuple[int, ...]

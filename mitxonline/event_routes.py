@@ -49,6 +49,7 @@ from ecommerce.events import (
     RefundDenied,
     RefundFailed,
     SeatMoved,
+    SeatsChangedBuyer,
     SeatTakenFromLearner,
 )
 from mitxonline.coordinator.events import Event
@@ -113,6 +114,8 @@ ROUTES: dict[type[Event], Route] = {
     InvoiceMailWanted: Route(after_commit=(ecommerce.email_invoice_again,)),
     CreditNoteIssued: Route(after_commit=(ecommerce.email_credit_note,)),
     InvoiceVoided: Route(after_commit=(ecommerce.email_voided_invoice,)),
+    # What the former buyer shared ends with the change, in one transaction.
+    SeatsChangedBuyer: Route(within=(b2b.end_sharing,)),
     InvoiceReminderDue: Route(after_commit=(ecommerce.email_invoice_reminder,)),
     # What visitors find is what pages show.
     RequirementsChanged: Route(within=(cms.refresh_program,)),

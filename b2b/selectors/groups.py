@@ -71,6 +71,10 @@ class GroupSale:
         return self.sale.buyer.display_name if self.sale.buyer is not None else ""
 
     @property
+    def invoice_number(self) -> str:
+        return self.sale.invoice_line.invoice.number if self.sale.invoice_line is not None else ""
+
+    @property
     def order_number(self) -> str:
         return self.sale.order_line.order.number if self.sale.order_line is not None else ""
 
@@ -221,4 +225,11 @@ def helpers_of(*, sale_id: int | None = None, company_list_id: int | None = None
 
 
 def _with_all(sales: QuerySet[SeatSale]) -> QuerySet[SeatSale]:
-    return sales.select_related("course_run", "product", "buyer", "order_line__order", "listed__company_list__owner")
+    return sales.select_related(
+        "course_run",
+        "product",
+        "buyer",
+        "order_line__order",
+        "invoice_line__invoice",
+        "listed__company_list__owner",
+    )

@@ -10,6 +10,8 @@ from typing import Any, cast
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
 from django.forms.formsets import BaseFormSet, formset_factory
 from django.http import QueryDict
 from django.utils.translation import gettext as _
@@ -22,16 +24,18 @@ from courses.selectors.run_dates import format_run_dates
 from ecommerce.models import MAX_SEATS, Customer, Invoice, Product, ShopSettings
 from ecommerce.models.fields import find_amount_problem
 from ecommerce.models.invoice import PARTY_FIELDS
-from ecommerce.roles import WHOLE_SHOP, ShopScope
+from ecommerce.roles import WHOLE_SHOP, Action, ShopScope, may
 from ecommerce.selectors.invoice_seats import CreditRequest, LineCodes
 from ecommerce.selectors.invoices import LineOfInvoice, sellable_products
 from ecommerce.services.invoices.drafts import DraftLine
 from ecommerce.services.invoices.entries import MoneyMoved
+from ecommerce.services.registration.buyers import give_seats_to_account
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money, minor_digits, read_currency
 from mitxonline.kernel.people.lines import is_email_address, read_line, split_lines
 from mitxonline.kernel.text import normalize_email
 from mitxonline.staff.pages import ReasonForm
+from mitxonline.users.models import User
 
 MAX_LINES = 100
 MAX_RECIPIENTS = 20
@@ -80,6 +84,23 @@ class CountryField(forms.CharField):
         return (super().to_python(value) or "").strip().upper()
 
 
+class AccountField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """The person who looks after a customer's seats. A closed account stays until another is chosen."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            User.objects.filter(is_active=True),
+            label=gettext_lazy("Account"),
+            required=False,
+            help_text=gettext_lazy(
+                "This person sees all seats that were or will be invoiced to the customer under “Group purchases”, and "
+                "hands out their codes. Whoever was chosen before no longer sees them. No one is told by e-mail."
+            ),
+            error_messages={"invalid_choice": gettext_lazy("This account is closed or gone. Choose another.")},
+            **options,
+        )
+
+
 class CustomerForm(PartyFormMixin, WagtailAdminModelForm):  # type: ignore[misc]  # untyped
     country = CountryField(
         label=gettext_lazy("Country"),
@@ -87,6 +108,25 @@ class CustomerForm(PartyFormMixin, WagtailAdminModelForm):  # type: ignore[misc]
         max_length=2,
         help_text=gettext_lazy("Two letters, such as US or IE."),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if (account := self.fields.get("account")) is None:
+            return
+        # With it come the codes of all courses, so a role for some courses doesn't cover it.
+        if self.for_user is None or not may(self.for_user, Action.INVOICE_ISSUE):
+            del self.fields["account"]
+            return
+        field = AccountField(widget=account.widget)
+        field.queryset = User.objects.filter(Q(is_active=True) | Q(pk=self.instance.account_id))
+        self.fields["account"] = field
+
+    def save(self, commit: bool = True) -> Any:
+        with transaction.atomic():
+            customer = super().save(commit=commit)
+            if commit and "account" in self.changed_data:
+                give_seats_to_account(customer_id=customer.pk, by_id=self.for_user.pk)
+        return customer
 
 
 class InvoiceForm(PartyFormMixin, forms.ModelForm):  # type: ignore[type-arg]
@@ -289,7 +329,7 @@ class InvoiceLineForm(forms.Form):
             seats=data["seats"],
             unit_price=data["unit_price"],
             discount_percent=data["discount_percent"] or Decimal(0),
-            is_lump_sum=data["is_lump_sum"],
+            is_lump_sum=self.is_free and data["is_lump_sum"] and data["seats"] == 1,
         )
 
     def _reads(self, name: str) -> bool:

@@ -28,6 +28,7 @@ from ecommerce.roles import WHOLE_SHOP, ShopScope
 from mitxonline.kernel.dates import format_day
 from mitxonline.kernel.fingerprint import fingerprint
 from mitxonline.kernel.money import Money
+from mitxonline.users.models import User
 
 # What a draft says, by the name of its column. Issuing adds the seller, the number and the days.
 DRAFT_FIELDS = (
@@ -108,6 +109,7 @@ class IssuePlan:
     due_on: date
     lines: tuple[PlannedLine, ...]
     seller: tuple[str, ...]
+    account: User | None  # whose group page shows the seats
     problems: tuple[str, ...]
 
     @property
@@ -120,6 +122,7 @@ class IssuePlan:
             self.issued_on,
             self.due_on,
             self.seller,
+            self.account.pk if self.account is not None else None,
             [each.codes for each in self.lines],
         )
 
@@ -260,6 +263,7 @@ def plan_issue(invoice: Invoice, *, number: str, shop: ShopSettings, now: dateti
     """Return what issuing this draft today will do, and what is missing for it."""
     lines = list(invoice.lines.select_related("product__course_run").order_by("pk"))
     due_on = invoice.due_on or today + timedelta(days=invoice.payment_days)
+    account = invoice.customer.account
     return IssuePlan(
         invoice=invoice,
         number=number,
@@ -274,6 +278,7 @@ def plan_issue(invoice: Invoice, *, number: str, shop: ShopSettings, now: dateti
             shop.reverse_charge_note if invoice.is_reverse_charge else "",
             shop.payment_instructions,
         ),
+        account=account if account is not None and account.is_active else None,
         problems=tuple(_find_problems(invoice, lines, due_on, shop, now=now, today=today)),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
@@ -14,18 +15,21 @@ from wagtail import hooks
 from wagtail.admin.menu import MenuItem
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel, ObjectList
 from wagtail.admin.ui.tables import Column, UpdatedAtColumn
+from wagtail.admin.views.generic.chooser import ChooseResultsView, ChooseView, ChosenView
 from wagtail.admin.viewsets.base import ViewSet
+from wagtail.admin.viewsets.chooser import ChooserViewSet
 from wagtail.snippets.models import register_snippet
 from wagtail.snippets.views.chooser import SnippetChooserViewSet, SnippetChosenMultipleView, SnippetChosenView
 
 from ecommerce.forms.invoices import CustomerForm
 from ecommerce.models import Customer
-from ecommerce.roles import Action, may_somewhere
+from ecommerce.roles import Action, may, may_somewhere
 from ecommerce.wagtail_hooks import invoice_views as views
 from ecommerce.wagtail_hooks.invoice_lists import INVOICES, InvoiceIndex
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
-from mitxonline.kernel.choosers import SearchedChooseResultsView, SearchedChooseView
+from mitxonline.kernel.choosers import SearchedChooseResultsView, SearchedChooseView, WordsForm
 from mitxonline.staff.snippets import StaffSnippetViewSet
+from mitxonline.users.models import User
 
 
 class MayInvoiceMixin:
@@ -61,6 +65,73 @@ class CustomerChooser(SnippetChooserViewSet):
     chosen_multiple_view_class = CustomerChosenMultipleView
 
 
+class MayGiveSeatsMixin:
+    """Whom the shop knows is for people who may choose an account for a customer."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not may(request.user, Action.INVOICE_ISSUE):
+            raise PermissionDenied
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        return response
+
+
+class _AccountListMixin(MayGiveSeatsMixin):
+    """Shows no one before something is searched for: there may be a million accounts."""
+
+    ordering = ("name", "email")
+    is_multiple_choice = False
+    request: HttpRequest
+
+    def get_object_list(self) -> QuerySet[User]:
+        found = User.objects.filter(is_active=True)
+        return found if self.request.GET.get("q", "").strip() else found.none()
+
+    def get_filter_form(self) -> WordsForm:
+        return WordsForm(self.request.GET, columns=["name", "email"])
+
+    @property
+    def columns(self) -> list[Column]:
+        return [*super().columns, Column("name", label=_("Name"))]  # type: ignore[misc]
+
+
+class ChooseAccountView(_AccountListMixin, ChooseView):
+    pass
+
+
+class ChooseAccountResultsView(_AccountListMixin, ChooseResultsView):
+    pass
+
+
+class AccountChosenView(MayGiveSeatsMixin, ChosenView):
+    pass
+
+
+class AccountChooser(ChooserViewSet):
+    model = User
+    icon = "user"
+    choose_one_text = _("Choose a person")
+    choose_another_text = _("Choose another person")
+    register_widget = False
+    choose_view_class = ChooseAccountView
+    choose_results_view_class = ChooseAccountResultsView
+    chosen_view_class = AccountChosenView
+
+    def get_urlpatterns(self) -> list[URLPattern]:
+        return [
+            path("", self.choose_view, name="choose"),
+            path("results/", self.choose_results_view, name="choose_results"),
+            path("chosen/<int:pk>/", self.chosen_view, name="chosen"),
+        ]
+
+
+ACCOUNTS = AccountChooser("shop_accounts", url_prefix="shop/accounts")
+
+
+@hooks.register("register_admin_viewset")
+def register_accounts() -> ViewSet:
+    return ACCOUNTS
+
+
 class CustomerViewSet(StaffSnippetViewSet):
     model = Customer
     icon = "group"
@@ -87,6 +158,7 @@ class CustomerViewSet(StaffSnippetViewSet):
                 ],
                 heading=_("Address"),
             ),
+            MultiFieldPanel([FieldPanel("account", widget=ACCOUNTS.widget_class)], heading=_("Seats and codes")),
             MultiFieldPanel([FieldPanel("note")], heading=_("For staff")),
         ],
         base_form_class=CustomerForm,

@@ -58,6 +58,7 @@ ACTIONS = (
     ("ecommerce.invoice.void", _("Void invoice"), _("Voided an invoice")),
     ("ecommerce.invoice.pause", _("Pause reminders"), _("Paused the reminders of an invoice")),
     ("ecommerce.invoice.resume", _("Resume reminders"), _("Resumed the reminders of an invoice")),
+    ("ecommerce.customer.account", _("Give seats to an account"), _("Gave a customer’s seats to another account")),
     ("ecommerce.product.price", _("Change price"), _("Changed a price")),
 )
 

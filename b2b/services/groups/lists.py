@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
@@ -60,6 +61,12 @@ def unlist_sale(*, user_id: int, sale_id: int) -> None:
         if listed is not None:
             record(listed.seat_sale, "b2b.company_list.remove", by_id=user_id, data={"list": listed.company_list_id})
             listed.delete()
+
+
+def end_sharing_of(sale_ids: Collection[int]) -> None:
+    """Take purchases off their lists and from their helpers, as they got another buyer."""
+    ListedSale.objects.filter(seat_sale__in=sale_ids).delete()
+    Helper.objects.filter(seat_sale__in=sale_ids).delete()
 
 
 def leave_groups(*, user_id: int, email: str, now: datetime) -> None:

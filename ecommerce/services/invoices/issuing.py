@@ -8,9 +8,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ecommerce.enums import InvoiceState
-from ecommerce.errors.invoices import InvoiceNotIssued, InvoiceNotReady, NoRecipients
+from ecommerce.errors.invoices import InvoiceIsVoid, InvoiceNotIssued, InvoiceNotReady, NoRecipients
 from ecommerce.events import InvoiceIssued, InvoiceMailWanted
-from ecommerce.models import Invoice, ShopSettings
+from ecommerce.models import Customer, Invoice, ShopSettings
 from ecommerce.selectors.invoices import IssuePlan, find_invoice, plan_issue
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.invoices.drafts import lock_draft
@@ -37,6 +37,8 @@ def issue_invoice(*, invoice_id: int, seen: str, by_id: int | None, now: datetim
     today = clock.date_of(now)
     with transaction.atomic():
         invoice = lock_draft(invoice_id)
+        # So that its seats have the account that is set at this moment (`give_seats_to_account`).
+        invoice.customer = Customer.objects.locked().get(pk=invoice.customer_id)
         shop = shop_settings()
         plan = plan_issue(invoice, number="", shop=shop, now=now, today=today)
         refuse_unless_seen(seen, plan.fingerprint())
@@ -52,11 +54,16 @@ def issue_invoice(*, invoice_id: int, seen: str, by_id: int | None, now: datetim
 
 
 def send_again(*, invoice_id: int, by_id: int | None) -> Invoice:
-    """Have an issued invoice e-mailed once more. Raises InvoiceUnknown, InvoiceNotIssued, NoRecipients."""
+    """Have an issued invoice e-mailed once more.
+
+    Raises InvoiceUnknown, InvoiceNotIssued, InvoiceIsVoid, NoRecipients.
+    """
     with transaction.atomic():
         invoice = find_invoice(invoice_id)
         if invoice.is_draft:
             raise InvoiceNotIssued
+        if not invoice.is_alive:
+            raise InvoiceIsVoid(number=invoice.number)
         if not invoice.addresses:
             raise NoRecipients
         audit.record(invoice, "ecommerce.invoice.send", by_id=by_id)
@@ -71,7 +78,7 @@ def _sell_seats(invoice: Invoice, plan: IssuePlan, *, now: datetime) -> None:
             sold = SoldSeats(
                 product=each.line.product,
                 seats=each.line.seats,
-                buyer_id=invoice.customer.account_id,
+                buyer_id=plan.account.pk if plan.account is not None else None,
                 name=_("Seats of invoice %(number)s") % {"number": invoice.number},
                 invoice_line=each.line,
             )
