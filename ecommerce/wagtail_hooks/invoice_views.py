@@ -212,7 +212,7 @@ class DraftFormPage(StaffFormPage):
 
     def perform(self, form: InvoiceForm) -> str:
         invoice = form.save(commit=False)
-        if not invoice_scope(self.request.user, "issue").is_whole and not self.line_forms.to_lines():
+        if not invoice_scope(self.request.user, "issue").is_whole and not self._is_of_courses():
             raise InvoiceNotReady(sentence=_("Add a line for one of your courses."))
         is_new = invoice.pk is None
         saved = save_draft(
@@ -223,6 +223,11 @@ class DraftFormPage(StaffFormPage):
         )
         self.saved_id = saved.pk
         return _("The draft is saved. Look at its preview, then issue it.")
+
+    def _is_of_courses(self) -> bool:
+        """Whether there are lines, all of them for courses: only then people with a role for some find the draft."""
+        lines = self.line_forms.to_lines()
+        return bool(lines) and all(line.product is not None for line in lines)
 
     def show_refusal(self, form: Any, refusal: DomainError) -> HttpResponse:
         if isinstance(refusal, InvoiceIssuedAlready) and self.draft is not None:
@@ -397,7 +402,7 @@ class ReversePaymentView(DecisionPage):
     def payment(self) -> InvoiceEntry:
         found = (entry for entry in self.file.entries if entry.pk == self.kwargs["entry_id"] and entry.can_be_reversed)
         payment = next(found, None)
-        if payment is None and self.request.method == "GET":
+        if payment is None and self.request.method != "POST":
             raise Http404
         return payment or InvoiceEntry(amount=0, currency=self.invoice.currency)
 
@@ -412,6 +417,7 @@ class ReversePaymentView(DecisionPage):
 
     def perform(self, form: ReversalForm) -> str:
         entries.reverse_payment(
+            invoice_id=self.kwargs["pk"],
             entry_id=self.kwargs["entry_id"],
             reason=form.cleaned_data["reason"],
             posted_as=form.cleaned_data["posted_as"],

@@ -399,12 +399,28 @@ def test_a_payment_posted_twice_counts_once() -> None:
 def test_a_payment_is_reversed_once_by_another_entry() -> None:
     invoice = make_invoice()
     payment, other = pay(invoice, "100"), pay(invoice, "50")
-    entries.reverse_payment(entry_id=payment.pk, reason="bounced", posted_as=uuid.uuid4(), by_id=None, now=NOON)
+    entries.reverse_payment(
+        invoice_id=payment.invoice_id,
+        entry_id=payment.pk,
+        reason="bounced",
+        posted_as=uuid.uuid4(),
+        by_id=None,
+        now=NOON,
+    )
     invoice.refresh_from_db()
     assert (invoice.paid_total, invoice.state) == (50, InvoiceState.PART_PAID)
     with pytest.raises(PaymentReversedAlready):
-        entries.reverse_payment(entry_id=payment.pk, reason="again", posted_as=uuid.uuid4(), by_id=None, now=NOON)
-    entries.reverse_payment(entry_id=other.pk, reason="bounced", posted_as=uuid.uuid4(), by_id=None, now=NOON)
+        entries.reverse_payment(
+            invoice_id=payment.invoice_id,
+            entry_id=payment.pk,
+            reason="again",
+            posted_as=uuid.uuid4(),
+            by_id=None,
+            now=NOON,
+        )
+    entries.reverse_payment(
+        invoice_id=other.invoice_id, entry_id=other.pk, reason="bounced", posted_as=uuid.uuid4(), by_id=None, now=NOON
+    )
     invoice.refresh_from_db()
     assert (invoice.paid_total, invoice.state, invoice.entries.count()) == (0, InvoiceState.ISSUED, 4)
 
@@ -500,7 +516,14 @@ def test_an_invoice_with_money_on_it_is_not_voided() -> None:
     payment = pay(invoice, "1")
     with pytest.raises(InvoiceHasEntries):
         void(invoice)
-    entries.reverse_payment(entry_id=payment.pk, reason="wrong invoice", posted_as=uuid.uuid4(), by_id=None, now=NOON)
+    entries.reverse_payment(
+        invoice_id=payment.invoice_id,
+        entry_id=payment.pk,
+        reason="wrong invoice",
+        posted_as=uuid.uuid4(),
+        by_id=None,
+        now=NOON,
+    )
     assert void(Invoice.objects.get(pk=invoice.pk)).state == InvoiceState.VOID
 
 

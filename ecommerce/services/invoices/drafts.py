@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
-from ecommerce.errors.invoices import DraftChanged, InvoiceIssuedAlready, InvoiceUnknown
+from ecommerce.errors.invoices import DraftChanged, InvoiceIssuedAlready, InvoiceNotReady, InvoiceUnknown
 from ecommerce.models import Invoice, InvoiceLine, Product
+from ecommerce.models.fields import MAX_AMOUNT
 from ecommerce.models.invoice import PARTY_FIELDS
 from ecommerce.selectors.invoice_amounts import compute_line
 from ecommerce.selectors.invoices import draft_facts, draft_fingerprint
@@ -33,7 +35,7 @@ def save_draft(invoice: Invoice, lines: Sequence[DraftLine], *, by_id: int | Non
     """Save a new or changed draft with its lines and amounts.
 
     What is empty of its contact and address is copied from the customer. ``seen`` is the fingerprint of the draft that
-    the form showed. Raises InvoiceUnknown, InvoiceIssuedAlready, DraftChanged.
+    the form showed. Raises InvoiceUnknown, InvoiceIssuedAlready, DraftChanged, InvoiceNotReady.
     """
     with transaction.atomic():
         is_new = invoice.pk is None
@@ -46,6 +48,8 @@ def save_draft(invoice: Invoice, lines: Sequence[DraftLine], *, by_id: int | Non
         invoice.net_total = sum((row.net for row in rows), Decimal(0))
         invoice.tax_total = sum((row.tax for row in rows), Decimal(0))
         invoice.total = invoice.net_total + invoice.tax_total
+        if invoice.total >= MAX_AMOUNT:
+            raise InvoiceNotReady(sentence=_("The total must be below 100,000,000."))
         invoice.save()
         invoice.lines.all().delete()
         for row in rows:

@@ -91,18 +91,18 @@ def record_payout(*, invoice_id: int, moved: MoneyMoved, by_id: int | None, now:
 
 
 def reverse_payment(
-    *, entry_id: int, reason: str, posted_as: uuid.UUID, by_id: int | None, now: datetime
+    *, invoice_id: int, entry_id: int, reason: str, posted_as: uuid.UUID, by_id: int | None, now: datetime
 ) -> InvoiceEntry:
-    """Take back a payment that was recorded by mistake or bounced. The payment itself stays.
+    """Take back a payment of this invoice that was recorded by mistake or bounced. The payment itself stays.
 
-    Raises InvoiceUnknown, PaymentReversedAlready, PaymentIsSpent.
+    Raises InvoiceUnknown, InvoiceNotIssued, InvoiceIsVoid, PaymentReversedAlready, PaymentIsSpent.
     """
     reason = require_text(reason)
     with transaction.atomic():
-        payment = InvoiceEntry.objects.filter(pk=entry_id, kind=InvoiceEntryKind.PAYMENT).first()
+        invoice = _lock_issued(invoice_id)
+        payment = invoice.entries.filter(pk=entry_id, kind=InvoiceEntryKind.PAYMENT).first()
         if payment is None:
             raise InvoiceUnknown
-        invoice = _lock_issued(payment.invoice_id)
         if (entry := _find_posted(invoice, posted_as)) is not None:
             return entry
         if InvoiceEntry.objects.filter(reverses=payment).exists():
@@ -200,11 +200,9 @@ def void_invoice(
 
 
 def pause_reminders(*, invoice_id: int, is_paused: bool, by_id: int | None) -> Invoice:
-    """Pause or resume the reminders of an invoice. Raises InvoiceUnknown."""
+    """Pause or resume the reminders of an invoice. Raises InvoiceUnknown, InvoiceNotIssued, InvoiceIsVoid."""
     with transaction.atomic():
-        invoice = Invoice.objects.locked().filter(pk=invoice_id).first()
-        if invoice is None:
-            raise InvoiceUnknown
+        invoice = _lock_issued(invoice_id)
         if invoice.reminders_paused != is_paused:
             invoice.reminders_paused = is_paused
             invoice.save(update_fields=["reminders_paused", "updated_at"])
