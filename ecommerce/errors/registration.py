@@ -114,6 +114,14 @@ class CodeOfRefundedSeat(CodeDeskRefused):
     message = _("The seat of this code was refunded, so its code stays off.")
 
 
+class SeatNotInvoiced(CodeDeskRefused):
+    """Its invoice is void or was credited: one more code that works would be a seat that no one pays for."""
+
+    code = "seat_not_invoiced"
+    message = _("Invoice {number} isn’t for so many seats any more: it was voided, or a credit note took some back.")
+    number: str
+
+
 class CodeNotUsed(CodeDeskRefused):
     code = "code_not_used"
     message = _("No one has used this code.")

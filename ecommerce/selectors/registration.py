@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from courses.errors import EnrollmentRefused
 from courses.models import CourseRun
 from courses.rules import refuse_unless_enrollable
-from ecommerce.enums import LIVE_USE_STATES, CodeChangeKind, UseState
+from ecommerce.enums import LIVE_USE_STATES, CodeChangeKind, InvoiceState, UseState
 from ecommerce.errors.codes import CodeRefused, course_not_open
 from ecommerce.errors.registration import (
     CourseBeingPaid,
@@ -20,7 +21,7 @@ from ecommerce.errors.registration import (
     SeatRefunded,
     SeatTakenBack,
 )
-from ecommerce.models import CodeUse, DiscountCode, RegistrationCodeChange, SeatSale
+from ecommerce.models import CodeUse, DiscountCode, InvoiceLine, RegistrationCodeChange, SeatSale
 from ecommerce.ownership import find_enrolled_runs, find_owned_courses, find_unsettled_orders, has_mode
 from ecommerce.selectors.codes import find_person_refusal, guard_refusals
 from ecommerce.selectors.offers import find_buyer
@@ -106,6 +107,14 @@ def is_refunded(code: DiscountCode) -> bool:
         return False
     last = RegistrationCodeChange.objects.filter(code=code).exclude(kind=CodeChangeKind.MOVED).order_by("-pk").first()
     return last is not None and last.kind == CodeChangeKind.REFUNDED
+
+
+def count_seats_of_invoice(line: InvoiceLine) -> int:
+    """Return how many seats of a line are left: none of a void invoice, fewer after credit notes."""
+    if line.invoice.state == InvoiceState.VOID:
+        return 0
+    credited: int | None = line.credit_note_lines.aggregate(seats=Sum("seats"))["seats"]
+    return max(line.seats - (credited or 0), 0)
 
 
 def _find_own_use_state(code: DiscountCode, user_id: int | None) -> str | None:

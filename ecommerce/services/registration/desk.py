@@ -24,11 +24,12 @@ from ecommerce.errors.registration import (
     LearnerHasCourse,
     RegistrationCodeUnknown,
     RunNotPossible,
+    SeatNotInvoiced,
 )
 from ecommerce.events import SeatMoved, SeatTakenFromLearner
 from ecommerce.models import CodeUse, DiscountCode, RegistrationCodeChange, SeatSale
 from ecommerce.rules import lock_courses_of
-from ecommerce.selectors.registration import find_opened_run, is_refunded
+from ecommerce.selectors.registration import count_seats_of_invoice, find_opened_run, is_refunded
 from ecommerce.services.registration.taking_back import free_retired_use, grant_seat, revoke_seat
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit
@@ -113,6 +114,7 @@ def change_code(request: ChangeCode, *, reason: str, by_id: int | None, now: dat
         before = plan_change_code(request, now=now)
         if before.learner is not None:
             lock_courses_of(before.learner.pk)
+        SeatSale.objects.locked().get(pk=before.sale.pk)  # credit notes and voiding lock it before its codes too
         DiscountCode.objects.locked().get(pk=request.code_id)
         plan = plan_change_code(request, now=now)
         refuse_unless_seen(seen, plan.fingerprint())
@@ -142,6 +144,7 @@ def _check_restore(plan: CodePlan, now: datetime) -> CodePlan:
         raise CodeOnAlready
     if is_refunded(plan.code):
         raise CodeOfRefundedSeat
+    _refuse_if_not_invoiced(plan, more=1)
     if plan.request.gives_back and (plan.use is None or plan.use.state != UseState.RETIRED):
         raise CodeNotUsed
     if plan.request.gives_back:
@@ -154,6 +157,8 @@ def _check_free(plan: CodePlan, now: datetime) -> CodePlan:
         raise CodeNotUsed
     if is_refunded(plan.code):
         raise CodeOfRefundedSeat
+    if plan.code.active:
+        _refuse_if_not_invoiced(plan, more=0)
     return plan
 
 
@@ -172,6 +177,16 @@ def _check_move(plan: CodePlan, now: datetime) -> CodePlan:
         except EnrollmentRefused as closed:
             raise RunNotPossible from closed
     return moved
+
+
+def _refuse_if_not_invoiced(plan: CodePlan, *, more: int) -> None:
+    """Raise SeatNotInvoiced if the codes that are on, and so many more, are more than the seats of the invoice."""
+    line = plan.sale.invoice_line
+    if line is None:
+        return
+    active = DiscountCode.objects.filter(discount=plan.sale.discount_id, active=True).count()
+    if active + more > count_seats_of_invoice(line):
+        raise SeatNotInvoiced(number=line.invoice.number)
 
 
 def _refuse_if_enrolled(plan: CodePlan, run: CourseRun) -> None:
