@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from b2b.models import Helper
 from b2b.selectors.groups import sales_open_to
@@ -115,3 +117,14 @@ def test_issuing_says_whose_page_shows_the_seats_and_notices_a_change() -> None:
     Customer.objects.filter(pk=customer.pk).update(account=make_user())
     with pytest.raises(PlanChanged):
         issue_invoice(invoice_id=draft.pk, seen=seen, by_id=None, now=NOON)
+
+
+def test_issuing_waits_for_a_change_of_the_account() -> None:
+    set_seller()
+    draft = make_draft()
+    seen = plan_invoice(invoice_id=draft.pk, now=NOON).fingerprint()
+    with CaptureQueriesContext(connection) as queries:
+        issue_invoice(invoice_id=draft.pk, seen=seen, by_id=None, now=NOON)
+    locks = [each["sql"] for each in queries if "FOR NO KEY UPDATE" in each["sql"]]
+    tables = ("ecommerce_invoice", "ecommerce_customer")
+    assert [table for sql in locks for table in tables if f'FROM "{table}"' in sql] == list(tables)
