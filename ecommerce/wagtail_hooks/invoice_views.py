@@ -41,7 +41,7 @@ from ecommerce.services.invoices.files import draw_credit_note_file, draw_invoic
 from ecommerce.services.invoices.issuing import issue_invoice, plan_invoice, send_again
 from ecommerce.wagtail_hooks.invoice_lists import INVOICE_TONES, INVOICES, invoice_url, standing_of
 from ecommerce.wagtail_hooks.invoice_policies import invoice_scope
-from mitxonline.kernel import clock
+from mitxonline.kernel import audit, clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.fingerprint import PlanChanged
 from mitxonline.kernel.forms import refusals_on
@@ -585,6 +585,8 @@ class InvoiceCodesView(InvoiceMixin, StaffPage):
         codes = make_code_file(self.invoice)
         if codes is None:
             return self.refuse(_("This invoice has no codes that work."))
+        # Each is worth a seat.
+        audit.record(self.invoice, "ecommerce.invoice.export", by_id=request.user.pk, data={"codes": codes.count})
         response = HttpResponse(codes.file.content, content_type=codes.file.kind)
         response["Content-Disposition"] = f'attachment; filename="{codes.file.name}"'
         response["Cache-Control"] = "no-store"

@@ -56,6 +56,7 @@ ACTIONS = (
     ("ecommerce.invoice.payout", _("Record money paid back"), _("Recorded money paid back on an invoice")),
     ("ecommerce.invoice.credit_note", _("Issue credit note"), _("Issued a credit note")),
     ("ecommerce.invoice.void", _("Void invoice"), _("Voided an invoice")),
+    ("ecommerce.invoice.export", _("Download codes"), _("Downloaded an invoice’s codes")),
     ("ecommerce.invoice.pause", _("Pause reminders"), _("Paused the reminders of an invoice")),
     ("ecommerce.invoice.resume", _("Resume reminders"), _("Resumed the reminders of an invoice")),
     ("ecommerce.customer.account", _("Give seats to an account"), _("Gave a customer’s seats to another account")),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.test import Client
+from wagtail.models import ModelLogEntry
 
 from ecommerce.enums import InvoiceEntryKind, InvoiceState, Role
 from ecommerce.errors.invoices import InvoiceNotReady
@@ -83,3 +84,10 @@ def test_a_total_too_large_for_its_column_is_refused() -> None:
     with pytest.raises(InvoiceNotReady, match="below 100,000,000"):
         make_draft(*lines)
     assert make_draft(line_of(seats=1, price="99999999")).total == Decimal(99999999)
+
+
+def test_who_downloads_codes_is_recorded(desk: Client) -> None:
+    invoice = make_invoice(line_of(new_product(), seats=2), now=clock.now())
+    assert desk.get(f"/cms/invoices/{invoice.pk}/codes/").status_code == 200
+    entry = ModelLogEntry.objects.get(action="ecommerce.invoice.export")
+    assert (entry.object_id, entry.data["codes"]) == (str(invoice.pk), 2)

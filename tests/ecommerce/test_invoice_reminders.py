@@ -105,6 +105,22 @@ def test_a_mail_server_that_refuses_is_asked_again_and_a_crash_is_not(monkeypatc
     assert len(mail.outbox) == 1
 
 
+def test_a_reminder_whose_pdf_could_not_be_drawn_is_sent_by_the_next_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    invoice = make_invoice()
+    queue_reminders(now=on(7))
+    reminder = invoice.reminders.get()
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise RuntimeError("no font")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mails, "draw_invoice_file", fail)
+        with pytest.raises(RuntimeError, match="no font"):
+            email_reminder(reminder_id=reminder.pk, now=on(7))
+    assert email_reminder(reminder_id=reminder.pk, now=on(7))
+    assert len(mail.outbox) == 1
+
+
 @pytest.mark.parametrize(
     ("issued", "due", "today", "stage"),
     [

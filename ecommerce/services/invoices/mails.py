@@ -58,15 +58,20 @@ def email_reminder(*, reminder_id: int, now: datetime) -> bool:
     when the invoice was paid, voided or paused meanwhile. Raises OSError where the mail server refuses it; then the
     claim is given back, and the next attempt may send it.
     """
-    if not InvoiceReminder.objects.filter(pk=reminder_id, claimed_at=None, sent_at=None).update(claimed_at=now):
+    waiting = InvoiceReminder.objects.filter(pk=reminder_id, claimed_at=None, sent_at=None)
+    reminder = waiting.select_related("invoice").first()
+    if reminder is None:
         return False
-    reminder = InvoiceReminder.objects.select_related("invoice").get(pk=reminder_id)
-    invoice = reminder.invoice
+    # Drawn before the claim: if that fails, nothing was sent, and the next attempt may.
+    pdf = _invoice_pdf(reminder.invoice, now)
+    if not waiting.update(claimed_at=now):
+        return False
+    invoice = Invoice.objects.get(pk=reminder.invoice_id)
     if not invoice.is_open or invoice.reminders_paused or invoice.due_on is None:
         return False
     is_overdue = invoice.due_on < clock.date_of(now)
     try:
-        _email_customer("invoice_reminder", invoice, files=[_invoice_pdf(invoice, now)], is_overdue=is_overdue)
+        _email_customer("invoice_reminder", invoice, files=[pdf], is_overdue=is_overdue)
     except OSError:
         InvoiceReminder.objects.filter(pk=reminder_id, sent_at=None).update(claimed_at=None)
         raise
