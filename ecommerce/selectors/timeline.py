@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from django.db.models import OuterRef, Q
-from django.db.models.functions import JSONObject
+from django.db.models import CharField, OuterRef, Q
+from django.db.models.functions import Cast, JSONObject
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -62,6 +63,7 @@ from mitxonline.kernel.timeline import (
     Viewer,
     describe_duration,
     nest_rows,
+    read_moment,
 )
 
 SEE_ORDERS = "ecommerce.view_order"
@@ -448,18 +450,20 @@ class _Stories:
         )
 
     def _tell_refunds(self) -> Iterator[Entry]:
-        for request in self._read(RefundRequest.objects.select_related("decided_by"), "requests"):
-            yield from self._tell_request(request)
+        for order in self.orders.values():
+            for row in order.request_rows:
+                yield from self._tell_request(order, row)
         refunds = self._read(Refund.objects.select_related("begun_by"), "refunds")
         for refund in refunds:
             yield from self._tell_refund(refund)
-        for dispute in self._read(Dispute.objects.all(), "disputes"):
-            yield from self._tell_dispute(dispute)
+        for order in self.orders.values():
+            for row in order.dispute_rows:
+                yield from self._tell_dispute(order, row)
 
-    def _tell_request(self, request: RefundRequest) -> Iterator[Entry]:
-        order = self.orders[request.order_id]
+    def _tell_request(self, order: Order, row: Mapping[str, Any]) -> Iterator[Entry]:
+        request = RefundRequest(why=row["why"], text=row["text"], state=row["state"])
         said = Entry(
-            at=request.asked_at,
+            at=datetime.fromisoformat(row["asked_at"]),
             kind=EntryKind.REFUND,
             sentence=_("The buyer requested a refund."),
             details=tuple(filter(None, [request.get_why_display(), request.text])),
@@ -467,14 +471,14 @@ class _Stories:
             links=self._links(order.pk),
         )
         yield said
-        if request.decided_at is not None:
+        if decided_at := read_moment(row["decided_at"]):
             is_denied = request.state == RefundRequestState.DENIED
             yield replace(
                 said,
-                at=request.decided_at,
+                at=decided_at,
                 sentence=_("The refund was denied.") if is_denied else _("The refund was approved."),
-                details=tuple(filter(None, [request.answer])),
-                person=self.scope.viewer.name_person(request.decided_by),
+                details=tuple(filter(None, [row["answer"]])),
+                person=self._name_staff(row["decided_by"]),
             )
 
     def _tell_refund(self, refund: Refund) -> Iterator[Entry]:
@@ -510,22 +514,23 @@ class _Stories:
                 said, at=refund.took_effect_at, sentence=sentence, details=(after,), money=None, person="", trace_id=""
             )
 
-    def _tell_dispute(self, dispute: Dispute) -> Iterator[Entry]:
+    def _tell_dispute(self, order: Order, row: Mapping[str, Any]) -> Iterator[Entry]:
+        dispute = Dispute(state=row["state"])
         said = Entry(
-            at=dispute.opened_at,
+            at=datetime.fromisoformat(row["opened_at"]),
             kind=EntryKind.REFUND,
             sentence=_("The buyer’s bank disputes the payment."),
-            details=tuple(filter(None, [dispute.reason, f"{_('dispute')}: {dispute.dispute_id}"])),
-            money=dispute.money,
-            links=self._links(dispute.order_id),
+            details=tuple(filter(None, [row["reason"], f"{_('dispute')}: {row['dispute_id']}"])),
+            money=Money(Decimal(row["amount"]), row["currency"]),
+            links=self._links(order.pk),
             is_problem=dispute.state in OPEN_DISPUTE_STATES,
         )
         yield said
         moments = (
-            (dispute.funds_withdrawn_at, _("The disputed money was withdrawn."), True),
-            (dispute.funds_reinstated_at, _("The disputed money was returned to us."), False),
+            (read_moment(row["funds_withdrawn_at"]), _("The disputed money was withdrawn."), True),
+            (read_moment(row["funds_reinstated_at"]), _("The disputed money was returned to us."), False),
             (
-                dispute.closed_at,
+                read_moment(row["closed_at"]),
                 _("The dispute ended: %(state)s.") % {"state": dispute.get_state_display()},
                 dispute.state == DisputeState.LOST,
             ),
@@ -542,7 +547,7 @@ class _Stories:
                     kind=EntryKind.ORDER,
                     sentence=_("Staff wrote a note."),
                     details=(note["text"],),
-                    person=self._name_author(note),
+                    person=self._name_staff(note["by"]),
                     links=self._links(order.pk),
                 )
             for alert in order.alert_rows:
@@ -556,12 +561,12 @@ class _Stories:
                     links=self._links(order.pk),
                 )
 
-    def _name_author(self, note: Mapping[str, Any]) -> str:
-        return self.scope.viewer.name_person(_Author(**note["by"])) if note["by"]["email"] else ""
+    def _name_staff(self, row: Mapping[str, str | None]) -> str:
+        return self.scope.viewer.name_person(_Staff(row["name"] or "", row["email"])) if row["email"] else ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Author:
+class _Staff:
     name: str
     email: str
 
@@ -580,6 +585,28 @@ _NESTED = {
         at="written_at",
         text="text",
         by=JSONObject(name="written_by__name", email="written_by__email"),
+    ),
+    "request_rows": nest_rows(
+        RefundRequest.objects.filter(order=OuterRef("pk")),
+        asked_at="asked_at",
+        why="why",
+        text="text",
+        state="state",
+        answer="answer",
+        decided_at="decided_at",
+        decided_by=JSONObject(name="decided_by__name", email="decided_by__email"),
+    ),
+    "dispute_rows": nest_rows(
+        Dispute.objects.filter(order=OuterRef("pk")),
+        opened_at="opened_at",
+        dispute_id="dispute_id",
+        reason="reason",
+        state="state",
+        amount=Cast("amount", CharField()),  # A number would be read as a float.
+        currency="currency",
+        funds_withdrawn_at="funds_withdrawn_at",
+        funds_reinstated_at="funds_reinstated_at",
+        closed_at="closed_at",
     ),
     "alert_rows": nest_rows(
         MoneyAlert.objects.filter(order=OuterRef("pk")), kind="kind", raised_at="raised_at", mailed_at="mailed_at"

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Model, QuerySet, TextChoices
+from django.db.models import Func, Model, QuerySet, TextChoices
 from django.db.models.functions import JSONObject
 from django.urls import reverse
 from django.utils import timezone
@@ -211,7 +211,7 @@ class Scope:
         return EntryLink(str(label), timeline_url(kind, key))
 
 
-def nest_rows(rows: QuerySet[Any], **columns: str | JSONObject) -> ArraySubquery:
+def nest_rows(rows: QuerySet[Any], **columns: str | Func) -> ArraySubquery:
     """Return an annotation with the newest rows of a related table as JSON, so that they take no query of their own."""
     newest = rows.order_by("-pk").values(row=JSONObject(**columns))
     return ArraySubquery(newest[:MOST_ROWS])

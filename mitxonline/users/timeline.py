@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
+from django.db.models import OuterRef
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from social_django.models import UserSocialAuth
 
 from mitxonline.kernel.text import normalize_email
-from mitxonline.kernel.timeline import Entry, EntryKind, Scope, Source, Subject, SubjectKind, Viewer
+from mitxonline.kernel.timeline import Entry, EntryKind, Scope, Source, Subject, SubjectKind, Viewer, nest_rows
 from mitxonline.users.models import EmailChange, User
 
 
@@ -28,7 +31,7 @@ class AccountsSource(Source):
     def tell(self, scope: Scope) -> Iterator[Entry]:
         if not scope.is_about(SubjectKind.PERSON):
             return
-        person = User.objects.get(pk=scope.subject.pk)
+        person: Any = User.objects.annotate(**_NESTED).get(pk=scope.subject.pk)
         scope.add("person", [person.pk])
         scope.add("address", [person.email])
         scope.expect_log(User, {person.pk: scope.viewer.name_person(person)})
@@ -40,12 +43,18 @@ class AccountsSource(Source):
             yield Entry(at=person.email_verified_at, kind=EntryKind.ACCOUNT, sentence=sentence)
         if person.last_login is not None:
             yield Entry(at=person.last_login, kind=EntryKind.ACCOUNT, sentence=_("They last signed in."))
-        for connection in scope.read(UserSocialAuth.objects.filter(user=person), "connections"):
-            sentence = _("A sign-in through %(provider)s was connected.") % {"provider": connection.provider}
-            yield Entry(at=connection.created, kind=EntryKind.ACCOUNT, sentence=sentence)
-        for change in EmailChange.objects.filter(user=person):
+        for row in person.connection_rows:
+            sentence = _("A sign-in through %(provider)s was connected.") % {"provider": row["provider"]}
+            yield Entry(at=datetime.fromisoformat(row["at"]), kind=EntryKind.ACCOUNT, sentence=sentence)
+        for row in person.change_rows:
             sentence = _("A change of the e-mail address was requested; both addresses have to confirm it.")
-            yield Entry(at=change.asked_at, kind=EntryKind.ACCOUNT, sentence=sentence)
+            yield Entry(at=datetime.fromisoformat(row["at"]), kind=EntryKind.ACCOUNT, sentence=sentence)
+
+
+_NESTED = {
+    "connection_rows": nest_rows(UserSocialAuth.objects.filter(user=OuterRef("pk")), provider="provider", at="created"),
+    "change_rows": nest_rows(EmailChange.objects.filter(user=OuterRef("pk")), at="asked_at"),
+}
 
 
 def _subject_of(person: User) -> Subject:

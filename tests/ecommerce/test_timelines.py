@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -12,9 +13,10 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from social_django.models import UserSocialAuth
 
 from ecommerce.enums import OrderState, RefundState, UseState
-from ecommerce.models import CodeUse, GatewayNotice, MoneyAlert, Order, OrderNote, Refund
+from ecommerce.models import CodeUse, Dispute, GatewayNotice, MoneyAlert, Order, OrderNote, Refund, RefundRequest
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code
 from mitxonline.coordinator.deliveries import run_delivery
@@ -22,6 +24,7 @@ from mitxonline.coordinator.management.trace import print_traces
 from mitxonline.coordinator.models import Delivery
 from mitxonline.coordinator.replay import give_up, replay_delivery
 from mitxonline.kernel import clock
+from mitxonline.kernel.money import Money
 from mitxonline.kernel.timeline import (
     EntryGroup,
     EntryKind,
@@ -34,7 +37,7 @@ from mitxonline.kernel.timeline import (
     write_text,
 )
 from mitxonline.kernel.trace import open_trace
-from mitxonline.users.models import User
+from mitxonline.users.models import EmailChange, User
 from tests.ecommerce.paying import check_out, completed_event, latest_attempt, post_event
 from tests.factories import NOON, make_code, make_discount, make_product, make_run, make_user
 from tests.factories.orders import make_paid_order, make_payment
@@ -285,8 +288,64 @@ def test_a_person_costs_the_same_for_any_number_of_orders(buyer: User, size: int
     client.force_login(make_user("admin@staff.example", is_staff=True, is_superuser=True))
     address = timeline_url(SubjectKind.PERSON, buyer.pk)
     client.get(address)
-    with queries(exactly=29):
+    with queries(exactly=25):
         client.get(address)
+
+
+def test_a_person_tells_of_every_sign_in_and_the_change_of_address(buyer: User) -> None:
+    for provider in ("edx-oauth2", "keycloak"):
+        UserSocialAuth.objects.create(user=buyer, provider=provider, uid=provider)
+    EmailChange.objects.create(user=buyer, new_email="new@people.example", asked_at=NOON)
+    told = tell(SubjectKind.PERSON, buyer.pk)
+    assert {each for each in sentences(told) if "was connected" in each} == {
+        "A sign-in through edx-oauth2 was connected.",
+        "A sign-in through keycloak was connected.",
+    }
+    assert [entry.at for entry in told.entries if "change of the e-mail address" in entry.sentence] == [NOON]
+
+
+def test_requests_and_disputes_keep_who_when_and_how_much(buyer: User, finance: User) -> None:
+    orders = [make_paid_order(make_product(make_run()), buyer=buyer) for _each in range(2)]
+    for number, order in enumerate(orders, start=1):
+        at = NOON + timedelta(hours=number)
+        RefundRequest.objects.create(
+            order=order,
+            why="other",
+            text=f"please {number}",
+            state="denied",
+            asked_at=at,
+            decided_at=at + timedelta(minutes=5),
+            decided_by=finance,
+            answer=f"no {number}",
+        )
+        RefundRequest.objects.create(order=order, why="other", text="again", asked_at=at + timedelta(minutes=10))
+        Dispute.objects.create(
+            order=order,
+            attempt=make_payment(order),
+            gateway="stripe",
+            dispute_id=f"dp_{number}",
+            amount=Decimal(f"{number}0.10"),
+            currency="USD",
+            state="lost",
+            reason="fraudulent",
+            opened_at=at,
+            funds_withdrawn_at=at + timedelta(minutes=1),
+            closed_at=at + timedelta(days=1),
+        )
+    told = tell(SubjectKind.PERSON, buyer.pk).entries
+    denied = [entry for entry in told if entry.sentence == "The refund was denied."]
+    assert [(entry.at, entry.details, finance.email in entry.person) for entry in denied] == [
+        (NOON + timedelta(hours=number, minutes=5), (f"no {number}",), True) for number in (1, 2)
+    ]
+    assert sum(entry.sentence == "The buyer requested a refund." for entry in told) == 4
+    disputed = [entry for entry in told if "disputes the payment" in entry.sentence]
+    assert [(entry.details, entry.money) for entry in disputed] == [
+        (("fraudulent", f"dispute: dp_{number}"), Money(Decimal(f"{number}0.10"), "USD")) for number in (1, 2)
+    ]
+    lost = [entry for entry in told if entry.sentence.startswith("The dispute ended: ")]
+    assert [(entry.at, entry.is_problem) for entry in lost] == [
+        (NOON + timedelta(days=1, hours=number), True) for number in (1, 2)
+    ]
 
 
 def test_state_changes_keep_their_reasons(buyer: User) -> None:
@@ -337,6 +396,6 @@ def test_an_order_costs_the_same_with_twenty_and_two_hundred_rows(desk: Client, 
     fill(order, size)
     address = timeline_url(SubjectKind.ORDER, order.pk)
     desk.get(address)
-    with queries(exactly=24):
+    with queries(exactly=22):
         response = desk.get(address)
     assert len(response.context["view"].timeline.entries) >= (20 if size == 2 else 200)
