@@ -22,11 +22,11 @@ from social_django.models import UserSocialAuth
 
 from courses.enums import DifferenceKind, EnrollmentLmsState, EnrollmentMode, RunLmsState
 from courses.errors import CourseSiteBusy, CourseSiteRefused
+from courses.gateways.openedx.accounts import SiteAccount
 from courses.gateways.openedx.client import OpenEdxClient
 from courses.gateways.openedx.listing import (
     EnrollmentPage,
     ListedEnrollment,
-    SiteAccount,
     find_accounts,
     read_enrollments,
 )
@@ -199,8 +199,16 @@ def _compare_page(
         elif listed.is_active and not (row is not None and _is_on_its_way(row)):
             note = _("It ended here.") if row is not None else _("Never enrolled here.")
             yield EnrollmentDifference(
-                **about, kind=DifferenceKind.EXTRA, note=note if user_id is not None else _("No one here by that name.")
+                **about,
+                kind=DifferenceKind.EXTRA,
+                note=note if user_id is not None else _describe_stranger(accounts.get(listed.username)),
             )
+
+
+def _describe_stranger(account: SiteAccount | None) -> str:
+    if account is not None and not account.is_activated:
+        return _("Its account was never activated.")
+    return _("No one here by that name.")
 
 
 def _find_missing(run: CourseRun, seen: Collection[int], *, now: datetime) -> Iterator[EnrollmentDifference]:
@@ -219,11 +227,11 @@ def _is_on_its_way(row: Enrollment) -> bool:
 
 
 def _find_people(accounts: Iterable[SiteAccount]) -> dict[str, int]:
-    """Return the ids of our people by their name in the course site: by their sign-in there, or a confirmed address."""
+    """Return our people’s ids by their name there: by their sign-in, or by an address confirmed on both sides."""
     known = list(accounts)
     issuer = settings.SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT
     uids = {f"{issuer}#{each.lms_user_id}": each.username for each in known if issuer and each.lms_user_id}
-    emails = {each.email: each.username for each in known if each.email}
+    emails = {each.email: each.username for each in known if each.email and each.is_activated}
     people: dict[str, int] = {}
     confirmed = User.objects.filter(email__in=emails, email_verified_at__isnull=False)
     for user_id, email in confirmed.values_list("pk", "email"):

@@ -11,9 +11,9 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from courses.errors import CourseSiteBusy, CourseSiteRefused, CourseSiteUnreadable, LearnerInactive, LearnerUnknown
+from courses.gateways.openedx.accounts import ACCOUNTS, read_account
 from courses.gateways.openedx.client import JSON, OpenEdxClient
 
-ACCOUNTS = "/api/user/v1/accounts"
 ENROLLMENT = "/api/enrollment/v1/enrollment"
 
 
@@ -28,8 +28,7 @@ class SiteEnrollment:
 def find_username(client: OpenEdxClient, *, email: str, lms_user_id: str = "") -> str:
     """Return the learner's name there, by the id if it is known. Raises LearnerUnknown, and what the client raises.
 
-    An account that was never activated says nothing about whose address it has, so it isn't found by the address
-    (LearnerInactive).
+    An account that was never activated isn't found by the address (LearnerInactive).
     """
     query = {"lms_user_id": lms_user_id} if lms_user_id else {"email": email}
     try:
@@ -38,15 +37,12 @@ def find_username(client: OpenEdxClient, *, email: str, lms_user_id: str = "") -
         if refusal.http_status == HTTPStatus.NOT_FOUND:
             raise LearnerUnknown from refusal
         raise
-    try:
-        name = accounts[0]["username"]
-        if not lms_user_id and accounts[0].get("is_active") is False:
-            raise LearnerInactive
-    except (IndexError, KeyError, TypeError, AttributeError) as error:
-        raise CourseSiteUnreadable from error
-    if not isinstance(name, str) or not name:
+    if not isinstance(accounts, list) or not accounts:
         raise CourseSiteUnreadable
-    return name
+    account = read_account(accounts[0])
+    if not lms_user_id and not account.is_activated:
+        raise LearnerInactive
+    return account.username
 
 
 def read_enrollment(client: OpenEdxClient, *, username: str, run_key: str) -> SiteEnrollment | None:

@@ -8,10 +8,10 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
 from courses.errors import CourseSiteRefused, CourseSiteUnreadable
+from courses.gateways.openedx.accounts import ACCOUNTS, SiteAccount, read_account
 from courses.gateways.openedx.client import JSON, OpenEdxClient
 
 ENROLLMENTS = "/api/enrollment/v1/enrollments"
-ACCOUNTS = "/api/user/v1/accounts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,6 @@ class ListedEnrollment:
     username: str
     mode: str
     is_active: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SiteAccount:
-    username: str
-    email: str
-    lms_user_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +58,7 @@ def find_accounts(client: OpenEdxClient, usernames: Sequence[str]) -> dict[str, 
         raise
     if not isinstance(data, list):
         raise CourseSiteUnreadable
-    found = [_read_account(each) for each in data]
+    found = [read_account(each) for each in data]
     return {account.username: account for account in found}
 
 
@@ -77,14 +70,3 @@ def _read_enrollment(raw: JSON) -> ListedEnrollment:
     if not isinstance(user, str) or not isinstance(mode, str) or not isinstance(is_active, bool):
         raise CourseSiteUnreadable
     return ListedEnrollment(username=user, mode=mode, is_active=is_active)
-
-
-def _read_account(raw: JSON) -> SiteAccount:
-    if not isinstance(raw, Mapping) or not isinstance(raw.get("username"), str):
-        raise CourseSiteUnreadable
-    email = raw.get("email")
-    return SiteAccount(
-        username=raw["username"],
-        email=email.strip().lower() if isinstance(email, str) else "",
-        lms_user_id=str(raw.get("id") or ""),
-    )
