@@ -23,7 +23,7 @@ from courses.models import Enrollment, EnrollmentComparison, EnrollmentDifferenc
 from courses.selectors.course_address import is_course_site_connected
 from courses.services.comparison import repair
 from mitxonline.kernel import clock
-from mitxonline.staff.lists import StaffIndexView, StateColumn, TemplateColumn
+from mitxonline.staff.lists import PathColumn, StaffIndexView, StateColumn, TemplateColumn
 from mitxonline.staff.needs import Need, SectionFact
 from mitxonline.staff.pages import StaffButtonView
 
@@ -54,8 +54,8 @@ class DifferenceIndex(StaffIndexView):
     export_filename = "enrollment-differences"
     columns: ClassVar[list[Column]] = [
         Column("learner", label=_("Learner"), accessor=lambda row: row.user.display_name if row.user else "–"),
-        Column("username", label=_("Name there")),
-        Column("run", label=_("Course key"), accessor="run.courseware_id", sort_key="run__courseware_id"),
+        PathColumn("username", label=_("Name there")),
+        PathColumn("run", label=_("Course key"), accessor="run.courseware_id", sort_key="run__courseware_id"),
         StateColumn("kind", label=_("Difference"), tones=TONES, accessor=lambda row: DifferenceKind(row.kind)),
         Column("note", label=_("Note")),
         DateColumn("found_at", label=_("Found"), sort_key="found_at"),

@@ -42,7 +42,7 @@ from mitxonline.coordinator.selectors import (
 )
 from mitxonline.kernel import clock
 from mitxonline.kernel.capped_lists import CappedWagtailPaginator
-from mitxonline.staff.lists import MomentColumn, StaffIndexView, StateColumn
+from mitxonline.staff.lists import MomentColumn, PathColumn, StaffIndexView, StateColumn
 from mitxonline.staff.pages import ReasonForm, StaffButtonView, StaffFormPage, StaffPage, StaffPageMixin
 
 DELIVERIES = "deliveries"
@@ -166,12 +166,12 @@ class DeliveryIndex(DeliveryPageMixin, StaffIndexView):
                 accessor=lambda each: f"{each.pk} · {each.event_name}",
                 get_url=lambda each: delivery_url(each.pk),
             ),
-            Column("handler", label=gettext_lazy("Receiver"), classname="staff-path"),
+            PathColumn("handler", label=gettext_lazy("Receiver")),
             StateColumn(
                 "state", label=gettext_lazy("State"), tones=TONES, accessor=lambda each: DeliveryState(each.state)
             ),
             Column("attempts", label=gettext_lazy("Attempts")),
-            Column("note", label=gettext_lazy("Note"), accessor=describe_note, classname="staff-path"),
+            PathColumn("note", label=gettext_lazy("Note"), accessor=describe_note),
             DateColumn("created_at", label=gettext_lazy("Published")),
         ]
 

@@ -43,6 +43,12 @@ class StateColumn(Column):
         return context | {"label": getattr(state, "label", state), "tone": self.tones.get(state, "plain")}
 
 
+class PathColumn(Column):
+    """A dotted path, a key or a user name, which wraps between its parts."""
+
+    cell_template_name = "staff/path_cell.html"
+
+
 class DayColumn(Column):
     """A day. Wagtail's own column calls every day to come “just now”."""
 

@@ -1,0 +1,15 @@
+"""Filters for texts on staff pages."""
+
+from __future__ import annotations
+
+from mitxonline.staff.templatetags.staff_text import breakable
+
+
+def test_a_long_name_wraps_between_its_parts_only() -> None:
+    assert breakable("courses.receivers.bring_run") == "courses.<wbr>receivers.<wbr>bring_<wbr>run"
+    assert breakable("course-v1:MITx+6.00") == "course-v1:<wbr>MITx+<wbr>6.<wbr>00"
+    assert breakable("It failed. Why?") == "It failed. Why?"
+
+
+def test_what_looks_like_markup_stays_text() -> None:
+    assert breakable("<b>.x & y") == "&lt;b&gt;.<wbr>x &amp; y"
