@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncSecond
+from django.utils.formats import date_format
+from django.utils.text import capfirst
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from courses.enums import RunLmsState
-from courses.gateways.openedx.studio import is_studio_configured
+from courses.gateways.openedx.studio import is_studio_configured, to_seconds
 from courses.models import CourseRun
 from courses.models.run import SOURCE_TAG
 
@@ -21,6 +25,8 @@ SYNCED_DATES = {
     "enrollment_start": "synced_enrollment_start",
     "enrollment_end": "synced_enrollment_end",
 }
+# The course site isn't at work on these, so what it has can be compared.
+SETTLED = (RunLmsState.NOT_NEEDED, RunLmsState.THERE)
 
 
 def find_sources(course_ids: Collection[int], *, among: QuerySet[CourseRun] | None = None) -> Mapping[int, CourseRun]:
@@ -51,18 +57,27 @@ def runs_to_send(*, tried_before: datetime) -> QuerySet[CourseRun]:
     """Return the runs that Studio has to make, or whose dates it doesn’t have, and that no one tried lately."""
     differs = Q(pk__in=[])
     for name, synced in SYNCED_DATES.items():
+        differs |= _is_set_otherwise(name, synced)
         # Studio keeps a start and an end that we don’t have, so there is nothing to send then.
-        both = Q(**{f"{name}__isnull": False}) & (Q(**{f"{synced}__isnull": True}) | ~Q(**{f"whole_{name}": F(synced)}))
-        differs |= (
-            both
-            if name in ("start_date", "end_date")
-            else both | Q(**{f"{name}__isnull": True, f"{synced}__isnull": False})
-        )
+        if name not in ("start_date", "end_date"):
+            differs |= _is_empty_here(name, synced)
     open_ones = Q(lms_state__in=[RunLmsState.PENDING, RunLmsState.COPYING])
     behind = Q(lms_state=RunLmsState.THERE, is_made_by_us=True) & differs
     idle = Q(lms_tried_at__isnull=True) | Q(lms_tried_at__lt=tried_before)
-    whole = {f"whole_{name}": TruncSecond(name) for name in SYNCED_DATES}
-    return CourseRun.all_objects.annotate(**whole).filter((open_ones | behind) & idle).order_by("pk")
+    return CourseRun.all_objects.annotate(**_WHOLE_DATES).filter((open_ones | behind) & idle).order_by("pk")
+
+
+def _is_set_otherwise(name: str, synced: str) -> Q:
+    is_other = Q(**{f"{synced}__isnull": True}) | ~Q(**{f"whole_{name}": F(synced)})
+    return Q(**{f"{name}__isnull": False}) & is_other
+
+
+def _is_empty_here(name: str, synced: str) -> Q:
+    return Q(**{f"{name}__isnull": True, f"{synced}__isnull": False})
+
+
+# As precisely as the course site keeps them; what `_is_set_otherwise` compares.
+_WHOLE_DATES = {f"whole_{name}": TruncSecond(name) for name in SYNCED_DATES}
 
 
 def describe_run_in_course_site(run: CourseRun) -> str:
@@ -75,4 +90,42 @@ def describe_run_in_course_site(run: CourseRun) -> str:
         case RunLmsState.COPYING if not run.lms_error:
             return _("Studio is copying the source run.")
         case _state:
-            return run.lms_error
+            return " ".join(filter(None, [run.lms_error, *list_differences(run)]))
+
+
+def runs_unlike_studio() -> QuerySet[CourseRun]:
+    """Return the runs with a title or date that isn’t what Studio last had: it was set by hand here, and stays."""
+    differs = ~Q(synced_title="") & ~Q(title=F("synced_title"))
+    for name, synced in SYNCED_DATES.items():
+        differs |= _is_set_otherwise(name, synced) | _is_empty_here(name, synced)
+    compared = CourseRun.all_objects.filter(lms_state__in=SETTLED, synced_at__isnull=False)
+    return compared.annotate(**_WHOLE_DATES).filter(differs)
+
+
+def list_differences(run: CourseRun) -> list[str]:
+    """Say of each value of the run that isn’t what Studio last had what both are."""
+    if run.synced_at is None or run.lms_state not in SETTLED:
+        return []
+    columns = {"title": "synced_title", **SYNCED_DATES}
+    pairs = [(name, getattr(run, name), getattr(run, synced)) for name, synced in columns.items()]
+    return [
+        capfirst(_("%(difference)s.") % {"difference": describe_difference(name, ours, theirs)})
+        for name, ours, theirs in pairs
+        if to_whole(ours) != theirs and not (name == "title" and not theirs)
+    ]
+
+
+def describe_difference(name: str, ours: Any, theirs: Any) -> str:
+    label = str(CourseRun._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+    words = {"what": label, "ours": show_value(ours), "theirs": show_value(theirs)}
+    return _("%(what)s: %(ours)s here, %(theirs)s in Studio") % words
+
+
+def to_whole(value: Any) -> Any:
+    return to_seconds(value) if isinstance(value, datetime) else value
+
+
+def show_value(value: Any) -> str:
+    if isinstance(value, datetime):
+        return date_format(localtime(value), "SHORT_DATETIME_FORMAT")
+    return f"“{value}”" if value else _("nothing")

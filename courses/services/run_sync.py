@@ -7,17 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db import transaction
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from courses.enums import RunLmsState
-from courses.gateways.openedx.studio import Studio, StudioRun, to_seconds
+from courses.gateways.openedx.studio import Studio, StudioRun
 from courses.models import CourseRun
-from courses.selectors.course_site import SYNCED_DATES
+from courses.selectors.course_site import SETTLED, SYNCED_DATES, describe_difference, show_value, to_whole
 
 # Each of a run's columns with the one that keeps Studio's value, and its name in Studio's answer.
 _COLUMNS = (
@@ -25,7 +22,6 @@ _COLUMNS = (
     *((ours, synced, synced.removeprefix("synced_")) for ours, synced in SYNCED_DATES.items()),
 )
 _WRITTEN = [name for ours, synced, _theirs in _COLUMNS for name in (ours, synced)]
-_SETTLED = (RunLmsState.NOT_NEEDED, RunLmsState.THERE)
 
 
 class Progress(Protocol):
@@ -97,7 +93,7 @@ def _sync_page(page: list[StudioRun], *, now: datetime, overwrites: bool, dry_ru
     by_key = {there.key: there for there in page}
     with transaction.atomic():
         runs = list(
-            CourseRun.all_objects.filter(courseware_id__in=by_key, lms_state__in=_SETTLED)
+            CourseRun.all_objects.filter(courseware_id__in=by_key, lms_state__in=SETTLED)
             .order_by("pk")
             .select_for_update(no_key=True)
         )
@@ -118,11 +114,7 @@ def _sync_run(run: CourseRun, there: StudioRun, *, overwrites: bool) -> RunLine:
         if to_whole(value) == theirs or (ours == "title" and not theirs):
             continue
         is_untouched = to_whole(value) == last if run.synced_at is not None else value is None
-        note = _("%(what)s: %(ours)s here, %(theirs)s in Studio") % {
-            "what": CourseRun._meta.get_field(ours).verbose_name,  # type: ignore[union-attr]
-            "ours": _show(value),
-            "theirs": _show(theirs),
-        }
+        note = describe_difference(ours, value, theirs)
         if overwrites or is_untouched:
             setattr(run, ours, theirs)
             taken.append(note)
@@ -139,14 +131,10 @@ def _sync_run(run: CourseRun, there: StudioRun, *, overwrites: bool) -> RunLine:
     return RunLine(run.courseware_id, run.title, outcome, notes)
 
 
-def to_whole(value: Any) -> Any:
-    return to_seconds(value) if isinstance(value, datetime) else value
-
-
 def _find_impossible(run: CourseRun) -> str:
     for first, last in ((run.start_date, run.end_date), (run.enrollment_start, run.enrollment_end)):
         if first is not None and last is not None and last < first:
-            days = {"first": _show(first), "last": _show(last)}
+            days = {"first": show_value(first), "last": show_value(last)}
             return (
                 _("With Studio’s dates it would begin on %(first)s and end on %(last)s, so nothing was taken.") % days
             )
@@ -155,12 +143,6 @@ def _find_impossible(run: CourseRun) -> str:
 
 def _find_gone(now: datetime) -> Iterator[RunLine]:
     """Yield the runs that Studio had once and doesn’t list any more."""
-    gone = CourseRun.all_objects.filter(lms_state__in=_SETTLED, synced_at__lt=now).order_by("pk")
+    gone = CourseRun.all_objects.filter(lms_state__in=SETTLED, synced_at__lt=now).order_by("pk")
     for key, title in gone.values_list("courseware_id", "title").iterator():
         yield RunLine(key, title, RunOutcome.GONE, (_("Studio doesn’t list it any more."),))
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, datetime):
-        return date_format(localtime(value), "SHORT_DATETIME_FORMAT")
-    return f"“{value}”" if value else _("nothing")

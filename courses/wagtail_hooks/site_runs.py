@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import django_filters
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
@@ -19,11 +19,16 @@ from wagtail.permission_policies import ModelPermissionPolicy
 
 from courses.enums import RunLmsState
 from courses.models import Course, CourseRun, Enrollment
-from courses.selectors.course_site import describe_run_in_course_site, refused_runs, runs_waiting_for_source
+from courses.selectors.course_site import (
+    describe_run_in_course_site,
+    refused_runs,
+    runs_unlike_studio,
+    runs_waiting_for_source,
+)
 from courses.services.site_runs import try_again
 from mitxonline.kernel import clock
 from mitxonline.staff.courses import COURSE_SECTIONS, CourseSection, SectionCell
-from mitxonline.staff.lists import StaffIndexView, StateColumn, TemplateColumn
+from mitxonline.staff.lists import PathColumn, StaffIndexView, StateColumn, TemplateColumn
 from mitxonline.staff.needs import Need
 from mitxonline.staff.pages import StaffButtonView
 
@@ -45,10 +50,26 @@ class SiteRunFilters(WagtailFilterSet):
         empty_label=gettext_lazy("All"),
         widget=forms.RadioSelect,
     )
+    studio = django_filters.ChoiceFilter(
+        label=gettext_lazy("Title and dates"),
+        choices=[("differs", gettext_lazy("Not as in Studio"))],
+        empty_label=gettext_lazy("All"),
+        method="filter_by_studio",
+        widget=forms.RadioSelect,
+    )
+
+    def filter_by_studio(self, runs: QuerySet[CourseRun], _name: str, _value: str) -> QuerySet[CourseRun]:
+        return runs.filter(pk__in=runs_unlike_studio().values("pk"))
 
     class Meta:
         model = CourseRun
         fields: list[str] = []
+
+
+def shown_runs() -> QuerySet[CourseRun]:
+    """Return the runs that the course site has to make, and all that aren’t as they are in Studio."""
+    unlike = Q(pk__in=runs_unlike_studio().values("pk"))
+    return CourseRun.all_objects.filter(~Q(lms_state=RunLmsState.NOT_NEEDED) | unlike)
 
 
 class SiteRunIndex(StaffIndexView):
@@ -62,7 +83,7 @@ class SiteRunIndex(StaffIndexView):
     search_fields = ("title", "courseware_id")
     default_ordering = "-lms_changed_at"
     columns: ClassVar[list[Column]] = [
-        Column("courseware_id", label=gettext_lazy("Course key"), sort_key="courseware_id"),
+        PathColumn("courseware_id", label=gettext_lazy("Course key"), sort_key="courseware_id"),
         Column("title", label=gettext_lazy("Course"), sort_key="title"),
         StateColumn(
             "lms_state",
@@ -77,7 +98,7 @@ class SiteRunIndex(StaffIndexView):
     ]
 
     def get_base_queryset(self) -> QuerySet[CourseRun]:
-        return CourseRun.all_objects.exclude(lms_state=RunLmsState.NOT_NEEDED)
+        return shown_runs()
 
 
 class TryAgainView(StaffButtonView):
@@ -127,7 +148,7 @@ def add_site_runs(request: HttpRequest, course: Course) -> CourseSection | None:
     """Contract runs too, which the course's list of runs leaves out."""
     if not request.user.has_perm("courses.view_enrollment"):
         return None
-    runs: QuerySet[Any] = CourseRun.all_objects.filter(course=course).exclude(lms_state=RunLmsState.NOT_NEEDED)
+    runs: QuerySet[Any] = shown_runs().filter(course=course)
     rows = tuple(
         (
             SectionCell(run.courseware_id),

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from courses.models import CourseRun
 from courses.tasks import sync_courseruns
@@ -79,6 +81,33 @@ def test_what_was_set_by_hand_here_is_reported_and_stays(site: CourseSite) -> No
     run_sync("--courserun", run.courseware_id, "--overwrite")
     run.refresh_from_db()
     assert (run.title, run.end_date) == ("Ocean chemistry", JUNE)
+
+
+def test_staff_see_what_was_set_by_hand_where_they_look_after_runs(site: CourseSite, admin_client: Client) -> None:
+    run, other = make_pair(site)
+    copy = make_public_run(run.course, "T3", start_date=MAY)
+    CourseRun.objects.filter(pk=copy.pk).update(lms_state="there", is_made_by_us=True)
+
+    def show(address: str) -> str:
+        return admin_client.get(address).content.decode().replace("<wbr>", "")
+
+    index, section = reverse("site_runs:index"), reverse("course_overview:course", args=[run.course_id])
+    page = show(index)
+    assert copy.courseware_id in page
+    assert run.courseware_id not in page
+    CourseRun.objects.filter(pk=run.pk).update(title="By hand", end_date=MAY, start_date=None)
+    # Not a difference: Studio keeps whole seconds.
+    CourseRun.objects.filter(pk=other.pk).update(end_date=JUNE.replace(microsecond=7))
+    run_sync()
+    for address in (index, f"{index}?studio=differs", section):
+        page = show(address)
+        assert "Title: “By hand” here, “Ocean” in Studio." in page
+        assert "Starts: nothing here, 1 Jan 2027" in page
+        assert "Ends: 1 May 2027" in page
+        assert page.count("in Studio.") == 3
+    assert copy.courseware_id not in show(f"{index}?studio=differs")
+    run_sync("--courserun", run.courseware_id, "--overwrite")
+    assert "in Studio." not in show(index)
 
 
 def test_the_first_time_only_what_is_empty_is_filled(site: CourseSite) -> None:
