@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel.errors import DomainError, NotFound
 
+ASKED_AGAIN = _("It is asked again automatically.")
+
 
 class EnrollmentRefused(DomainError):
     """No one can enroll in the run at this moment."""
@@ -94,13 +96,13 @@ class CourseSiteAway(CourseSiteUnavailable):
 
     code = "course_site_away"
     message = _("The course site isn’t answering.")
-    advice = _("It is asked again later.")
+    advice = ASKED_AGAIN
 
 
 class CourseSiteBusy(CourseSiteUnavailable):
     code = "course_site_busy"
     message = _("The course site is busy.")
-    advice = _("It is asked again later.")
+    advice = ASKED_AGAIN
     may_pass: bool = True
 
 
@@ -149,7 +151,7 @@ class RunNotInStudioYet(DomainError):
 
     code = "run_not_in_studio_yet"
     message = _("Studio is still copying the run.")
-    advice = _("It is asked again later.")
+    advice = ASKED_AGAIN
 
 
 class SiteRunUnknown(NotFound):
