@@ -27,7 +27,7 @@ from b2b.models import (
 from courses.models import EnrollmentGrant
 from courses.selectors.timeline import tell_grants
 from ecommerce.models import CodeUse
-from ecommerce.selectors.timeline import shorten_code, tell_uses
+from ecommerce.selectors.timeline import CODE, SEE_CONTRACTS, link_code, shorten_code, tell_uses
 from mitxonline.kernel import clock
 from mitxonline.kernel.timeline import (
     Entry,
@@ -42,7 +42,6 @@ from mitxonline.kernel.timeline import (
     read_moment,
 )
 
-SEE_CONTRACTS = "b2b.view_contractpage"
 IN_CONTRACT = "code__discount__unlocks__contract_run__contract"
 _BAD_CHANGES = frozenset({SignInChange.CONTRACT_FULL, SignInChange.WITHDRAWN, SignInChange.FAILED})
 _BAD_JOINS = frozenset({JoinState.IMPOSSIBLE, JoinState.REFUSED})
@@ -114,7 +113,7 @@ def _tell_contract(scope: Scope) -> Iterator[Entry]:
     scope.expect_log(ContractPage, [contract_id])
     scope.expect_event("contract_id", [contract_id])
     scope.expect_event("contract_ids", [contract_id], is_many=True)
-    uses = CodeUse.objects.filter(**{IN_CONTRACT: contract_id}).select_related("code", "user", "order")
+    uses = CodeUse.objects.filter(**{IN_CONTRACT: contract_id}).select_related(CODE, "user", "order")
     yield from tell_uses(scope.read(uses, "uses"), scope)
     yield from tell_grants(EnrollmentGrant.objects.filter(enrollment__run__contract_run__contract=contract_id), scope)
     requests = SeatRequest.objects.filter(contract=contract_id).select_related("asked_by", "closed_by")
@@ -182,7 +181,7 @@ def _tell_seats(wanted: Q, scope: Scope) -> Iterator[Entry]:
 
 def _tell_hand_outs(wanted: Q, scope: Scope) -> Iterator[Entry]:
     rows = HandOut.objects.filter(pk__in=HandOut.objects.filter(wanted).values("pk"))
-    rows = rows.select_related("code", "given_by", "ended_by", "contract_run__contract", "seat_sale").annotate(
+    rows = rows.select_related(CODE, "given_by", "ended_by", "contract_run__contract", "seat_sale").annotate(
         mail_rows=_MAILS
     )
     for row in scope.read(rows, "hand-outs"):
@@ -192,8 +191,7 @@ def _tell_hand_outs(wanted: Q, scope: Scope) -> Iterator[Entry]:
         address = scope.viewer.show_address(row.email)
         words = {"code": shorten_code(row.code.text) if row.code is not None else "–", "address": address}
         links = _contract_links(scope, row.contract_run.contract if row.contract_run is not None else None)
-        if row.code_id is not None and not scope.is_about(SubjectKind.CODE):
-            links += (scope.link(_("Code"), SubjectKind.CODE, row.code_id),)
+        links += link_code(scope, row.code)
         said = Entry(
             at=row.given_at,
             kind=EntryKind.CODE,

@@ -32,7 +32,6 @@ from ecommerce.models import (
     Basket,
     BasketCode,
     CodeUse,
-    Discount,
     DiscountCode,
     Dispute,
     GatewayNotice,
@@ -67,6 +66,7 @@ from mitxonline.kernel.timeline import (
 )
 
 SEE_ORDERS = "ecommerce.view_order"
+SEE_CONTRACTS = "b2b.view_contractpage"
 # Entries of the log that say what a row says too.
 SAID_BY_ROWS = (
     "ecommerce.refund.record",
@@ -79,6 +79,8 @@ SAID_BY_ROWS = (
     "ecommerce.dispute.follow",
     "ecommerce.code.change",
 )
+# A code with what decides who may open its timeline.
+CODE = "code__discount__seat_sale__course_run"
 # Orders whose whole story is told on a timeline about a person, a code or a trace.
 MOST_ORDERS = 100
 
@@ -110,12 +112,8 @@ class ShopSource(Source):
         if subject.kind == SubjectKind.ORDER:
             return viewer.may(SEE_ORDERS)
         if subject.kind == SubjectKind.CODE:
-            sale = SeatSale.objects.filter(discount__codes=subject.pk).select_related("course_run").first()
-            if sale is not None:
-                return viewer.user is None or may(viewer.user, Action.CODE_VIEW, sale.course_run.course_id)
-            discount = Discount.objects.of_the_shop().filter(codes=subject.pk).first()
-            access = discount_access_of(viewer.user)
-            return discount is not None and (access.may_see or discount.course_id in access.courses)
+            code = DiscountCode.objects.select_related("discount__seat_sale__course_run").filter(pk=subject.pk).first()
+            return code is not None and _may_open(code, viewer)
         return False
 
     def tell(self, scope: Scope) -> Iterator[Entry]:
@@ -149,6 +147,28 @@ def code_subject(code: DiscountCode) -> Subject:
     return Subject(SubjectKind.CODE, str(code.pk), name=_("Code %(code)s") % {"code": shorten_code(code.text)})
 
 
+def link_code(scope: Scope, code: DiscountCode | None) -> tuple[EntryLink, ...]:
+    """Link a code’s timeline, for those whom it opens to. The code comes with `CODE`."""
+    if code is None or scope.is_about(SubjectKind.CODE):
+        return ()
+    is_of_contract = code.discount.unlocks_id is not None
+    may_open = scope.viewer.may(SEE_CONTRACTS) if is_of_contract else _may_open(code, scope.viewer)
+    return (scope.link(_("Code"), SubjectKind.CODE, code.pk),) if may_open else ()
+
+
+def _may_open(code: DiscountCode, viewer: Viewer) -> bool:
+    """Whether someone may read a code’s timeline, as far as the shop says: contracts say so for their own."""
+    if code.discount.unlocks_id is not None:
+        return False
+    if viewer.user is None:
+        return True
+    sale: SeatSale | None = getattr(code.discount, "seat_sale", None)
+    if sale is not None:
+        return may(viewer.user, Action.CODE_VIEW, sale.course_run.course_id)
+    access = discount_access_of(viewer.user)
+    return access.may_see or code.discount.course_id in access.courses
+
+
 def shorten_code(text: str) -> str:
     """Return enough of a code to recognize it, and too little to use it."""
     return f"{text[:8] if len(text) > 20 else text[: len(text) // 2]}…"
@@ -159,8 +179,7 @@ def tell_uses(uses: Iterable[CodeUse], scope: Scope) -> Iterator[Entry]:
     for use in uses:
         code, person = shorten_code(use.code.text), scope.viewer.name_person(use.user)
         links = _order_link(scope, use.order)
-        if not scope.is_about(SubjectKind.CODE):
-            links += (scope.link(_("Code"), SubjectKind.CODE, use.code_id),)
+        links += link_code(scope, use.code)
         words = {"code": code, "person": person}
         made = _("The code %(code)s was used.") if use.order is None else _("The code %(code)s was held for the order.")
         said = Entry(at=use.created_at, kind=EntryKind.CODE, sentence=made % words, person=person, links=links)
@@ -227,7 +246,7 @@ _CHANGE_SENTENCES = {
 
 
 def _uses() -> Any:
-    return CodeUse.objects.select_related("code", "user", "order")
+    return CodeUse.objects.select_related(CODE, "user", "order")
 
 
 def _touched_in(trace_id: str) -> Q:
@@ -300,7 +319,7 @@ class _Stories:
         if not ids:
             yield from tell_uses(self.uses, scope)
             return
-        lines = self._read(OrderLine.objects.select_related("code", "product"), "lines")
+        lines = self._read(OrderLine.objects.select_related(CODE, "product"), "lines")
         scope.add("code", (line.code_id for line in lines))
         scope.add("run", (line.product.course_run_id for line in lines))
         for order in self.orders.values():
@@ -335,8 +354,7 @@ class _Stories:
         for at, code in applied.items():
             words = {"code": shorten_code(code.text) if code is not None else ""}
             sentence = _("The code %(code)s was applied to the cart.") % words
-            link = self.scope.link(_("Code"), SubjectKind.CODE, code.pk) if code is not None else None
-            yield Entry(at=at, kind=EntryKind.CODE, sentence=sentence, links=(link,) if link else ())
+            yield Entry(at=at, kind=EntryKind.CODE, sentence=sentence, links=link_code(self.scope, code))
         details = [_describe_line(line) for line in lines]
         words = {"number": order.number}
         yield Entry(

@@ -6,7 +6,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.test import Client
 
@@ -133,6 +133,21 @@ def in_group(name: str) -> tuple[User, Client]:
     user.groups.add(Group.objects.get(name=name))
     client.force_login(user)
     return user, client
+
+
+@pytest.mark.parametrize(("permission", "may_open"), [("view_discount", False), ("view_contractpage", True)])
+def test_a_contracts_code_is_linked_for_those_who_see_contracts(
+    run: ContractRun, staff: User, permission: str, may_open: bool
+) -> None:
+    learner, code = make_user("ada@people.example"), codes_of(run)[0]
+    hand_out(code, learner.email, staff)
+    redeem_enrollment_code(text=code.text, user_id=learner.pk, now=clock.now())
+    reader = make_user("reader@staff.example", is_staff=True)
+    reader.user_permissions.set(Permission.objects.filter(codename__in=["view_user", permission]))
+    told = tell(SubjectKind.PERSON, learner.pk, User.objects.get(pk=reader.pk))
+    assert any("was used." in sentence for sentence in sentences(told))
+    linked = {link.url for entry in told.entries for link in entry.links}
+    assert (timeline_url(SubjectKind.CODE, code.pk) in linked) is may_open
 
 
 @pytest.mark.usefixtures("_site")

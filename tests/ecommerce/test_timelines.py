@@ -244,6 +244,16 @@ def test_support_without_rights_to_orders_reads_no_money_of_a_person(order: Orde
     assert support.get(timeline_url(SubjectKind.ORDER, 0)).status_code == 404
 
 
+def test_codes_are_linked_for_those_who_may_open_them(order: Order) -> None:
+    to_code = timeline_url(SubjectKind.CODE, order.lines.get().code_id)
+    for permissions, may_open in ((["view_order"], False), (["view_order", "view_discount"], True)):
+        reader = with_permissions(*permissions)
+        page = reader.get(timeline_url(SubjectKind.ORDER, order.pk)).content.decode()
+        assert "The code WELC… was applied to the cart." in page
+        assert (to_code in page) is may_open
+        assert (reader.get(to_code).status_code == 200) is may_open
+
+
 def test_who_sees_no_addresses_reads_none(order: Order) -> None:
     marketing = with_permissions("view_discount")
     page = marketing.get(timeline_url(SubjectKind.CODE, order.lines.get().code_id)).content.decode()
