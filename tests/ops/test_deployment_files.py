@@ -113,7 +113,7 @@ def test_compose_has_every_part_of_the_site(compose: Any) -> None:
 
 def test_compose_names_only_what_it_defines(compose: Any) -> None:
     known = {"image", "build", "restart", "env_file", "environment", "volumes", "depends_on", "command", "ports"}
-    known |= {"healthcheck", "profiles", "stop_grace_period"}
+    known |= {"healthcheck", "hostname", "profiles", "stop_grace_period"}
     for name, service in compose["services"].items():
         assert set(service) <= known, name
         for other, condition in service.get("depends_on", {}).items():
