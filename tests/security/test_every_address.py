@@ -8,7 +8,7 @@ from tests.security.addresses import Address, every_address
 from tests.security.table import LEFT_OUT, LIBRARIES, ROWS, Prefix, Row
 from tests.security.world import ROLES, World, example, make_world
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
 
 LIBRARY_ROLES = ("anonymous", "learner", "editor", "contracts", "finance")
 ADMINISTRATIONS = ("admin/", "cms/")
