@@ -33,6 +33,7 @@ from wagtail.blocks.base import BlockField
 from wagtail.log_actions import registry as log_registry
 
 from mitxonline.kernel import clock
+from mitxonline.kernel.dates import format_moment
 from mitxonline.kernel.errors import DomainError
 from mitxonline.staff.constraints import ConstraintFormMixin, ConstraintViewMixin
 from mitxonline.staff.days import DayField
@@ -367,8 +368,7 @@ def name_value(field: forms.Field, value: Shown) -> str:
     if isinstance(field, forms.ChoiceField):
         return _name_choice(field, text)
     if isinstance(field, forms.DateTimeField) and not isinstance(field, DayField):
-        moment = timezone.localtime(datetime.fromisoformat(text))
-        return f"{date_format(moment, 'DATETIME_FORMAT')} {moment.tzname()}"
+        return format_moment(datetime.fromisoformat(text), zone=timezone.get_current_timezone())
     if isinstance(field, forms.DateField | DayField):
         return date_format(date.fromisoformat(text), "DATE_FORMAT")
     return Truncator(text).chars(80)

@@ -528,3 +528,12 @@ class TestEveryForm:
 
         for view in leaves(StaffFormPage):
             assert view.__name__ in STAFF_FORMS_WITHOUT or issubclass(view, ConflictEditMixin), view
+
+
+def test_a_moment_that_changed_is_named_with_its_zone_once(anna: Client, bert: Client) -> None:
+    run = make_run(title="A run")
+    url = snippet_url(run)
+    page = open_form(anna, url)
+    send_form(bert, url, open_form(bert, url), start_date="2027-03-28 09:30")
+    said = shown(send_form(anna, url, page, title="Another"))
+    assert "to “28 March 2027, 09:30 UTC”" in said
