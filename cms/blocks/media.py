@@ -38,7 +38,7 @@ class PictureBlock(blocks.StructBlock):
 def player_url(address: str) -> str | None:
     """Return the URL of the player for a YouTube or Vimeo page, or None for any other address.
 
-    The video id is read from the address, so no request is made. YouTube's player is the one without cookies.
+    The video id is read from the address, so no request is made. The players are the ones without cookies.
     """
     try:
         parts = urlsplit(address.strip())
@@ -65,9 +65,10 @@ def _vimeo_url(segments: list[str], hashes: list[str]) -> str | None:
     if _VIMEO_COLLECTIONS.intersection(segments[-2:-1]):
         return None
     player = _embed_url(f"{VIMEO_PLAYER}/video/", segments[-1:], _VIMEO_ID)
-    if player is None or not hashes or not _VIMEO_HASH.match(hashes[0]):
-        return player
-    return f"{player}?h={hashes[0]}"
+    if player is None:
+        return None
+    player = f"{player}?dnt=1"  # as YouTube's: no cookies, no counting of people
+    return f"{player}&h={hashes[0]}" if hashes and _VIMEO_HASH.match(hashes[0]) else player
 
 
 def _embed_url(prefix: str, ids: list[str], pattern: re.Pattern[str]) -> str | None:
