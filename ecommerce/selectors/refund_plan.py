@@ -182,9 +182,8 @@ def plan_order_refund(order: Order, choice: RefundChoice) -> RefundPlan:
     if chosen:
         shares = tuple(replace(share, seats=chosen[share.line.pk]) for share in shares)
     else:
-        shares = (
-            tuple(map(with_last_seats, shares)) if choice.amount is not None else tuple(map(with_all_seats, shares))
-        )
+        takes_all = choice.amount is None or takes_last_money(order, attempt, amount)
+        shares = tuple(map(with_all_seats if takes_all else with_last_seats, shares))
     seats = choose_refunded_seats(shares, takes_redeemed=choice.takes_redeemed)
     return RefundPlan(order=order, attempt=attempt, amount=amount, shares=shares, choice=choice, seats=seats)
 
@@ -199,6 +198,12 @@ def refuse_impossible_seats(order: Order, lines: list[OrderLine], chosen: Mappin
     for line in lines:
         if not 1 <= chosen[line.pk] <= seats_left(line):
             raise TooManySeats(title=line.title, left=seats_left(line))
+
+
+def takes_last_money(order: Order, attempt: PaymentAttempt, amount: Money) -> bool:
+    """Whether nothing is left of the order's payments after this: it may have cost more than was paid."""
+    others = order.attempts.filter(state=AttemptState.PAID, is_surplus=False).exclude(pk=attempt.pk)
+    return amount == attempt.refundable and all(each.refundable.is_zero for each in others)
 
 
 def with_all_seats(share: Share) -> Share:

@@ -40,10 +40,12 @@ from ecommerce.models import (
 )
 from ecommerce.receivers import email_refund, email_seat_taken
 from ecommerce.selectors.refund_plan import RefundChoice, plan_refund
+from ecommerce.selectors.registration import is_refunded
 from ecommerce.selectors.seats import price_of_seats
 from ecommerce.services.discounts.codes import use_code
 from ecommerce.services.refunds.disputes import follow_dispute
 from ecommerce.services.refunds.refunds import follow_refund, refund_order, undo_free_order
+from ecommerce.services.registration.codes import switch_off_unredeemed
 from ecommerce.services.registration.redemption import redeem_registration_code
 from mitxonline.kernel.fingerprint import PlanChanged
 from mitxonline.kernel.money import Money
@@ -367,6 +369,82 @@ def test_a_lost_dispute_takes_the_seats_and_a_won_one_gives_them_back(till: Till
     assert [off(line) for line in order.lines.all()] == [0, 0]
     assert Enrollment.objects.active().filter(user=learner).exists()
     assert_books_hold(order)
+
+
+def make_underpaid_order(*, seats: int = 3) -> Order:
+    """Make a paid order for a group of which only 1.00 came, which finance accepted."""
+    make_paid_order(make_product(), seats=2)
+    return make_paid_order(make_product(price="100"), seats=seats, gateway="till", paid="1")
+
+
+def report_dispute(order: Order, state: DisputeState) -> None:
+    attempt = order.attempts.get()
+    notice = DisputeNotice(
+        event_id=f"evt_{state}",
+        dispute_id="dp_9",
+        payment_id=attempt.payment_id,
+        amount=attempt.paid_money,
+        reason="",
+        state=state,
+    )
+    follow_dispute(notice, gateway_name="till", now=LATER)
+
+
+def test_a_lost_dispute_takes_the_seats_of_an_underpaid_order(till: Till) -> None:
+    order = make_underpaid_order()
+    line = line_of(order)
+    redeem(line, 0)
+    report_dispute(order, DisputeState.LOST)
+    order.refresh_from_db()
+    assert order.state == OrderState.REFUNDED
+    assert [code.active for code in codes_of(line)] == [False] * 3
+    assert_books_hold(order)
+    report_dispute(order, DisputeState.WON)
+    assert [code.active for code in codes_of(line)] == [True] * 3
+    assert_books_hold(order)
+
+
+def test_the_last_money_takes_the_seats_of_an_underpaid_order(till: Till) -> None:
+    order = make_underpaid_order()
+    line = line_of(order)
+    redeem(line, 0)
+    with pytest.raises(SeatsRedeemed):
+        plan_refund(order_id=order.pk, choice=choice(amount=Money("1", "USD")))
+    wanted = choice(amount=Money("1", "USD"), takes_redeemed=True)
+    refund_order(order_id=order.pk, choice=wanted, now=LATER, by_id=None)
+    assert off(line) == 3
+    assert_books_hold(order)
+
+
+def test_a_dispute_lost_while_a_refund_is_on_its_way_that_fails(till: Till) -> None:
+    """All money is back, so the seats of the refund that failed don't come back."""
+    till.says = ["away"]
+    order = make_paid_order(make_product(price="100"), seats=4, gateway="till")
+    line = line_of(order)
+    refund = refund_seats(order, line, 2)
+    assert (refund.state, off(line)) == (RefundState.SENT, 2)
+    report_dispute(order, DisputeState.LOST)
+    notice = make_refund_notice(refund, refund_id="re_9", state=RefundState.FAILED)
+    follow_refund(notice, gateway_name="till", now=LATER)
+    refund.refresh_from_db()
+    order.refresh_from_db()
+    assert (refund.state, order.state) == (RefundState.FAILED, OrderState.REFUNDED)
+    assert off(line) == 4
+    line.refresh_from_db()
+    assert line.seats_refunded == 4
+
+
+def test_a_code_that_staff_had_switched_off_stays_off_when_its_refund_fails(till: Till) -> None:
+    order = make_group_order(seats=3)
+    line = line_of(order)
+    switch_off_unredeemed(line.seat_sale, seats=1, reason="leaked", by_id=None, now=NOON)
+    leaked = next(code for code in codes_of(line) if not code.active)
+    refund = refund_seats(order, line, 2)
+    assert not DiscountCode.objects.get(pk=leaked.pk).active
+    notice = make_refund_notice(refund, refund_id=refund.gateway_refund_id, state=RefundState.FAILED)
+    follow_refund(notice, gateway_name="till", now=LATER)
+    assert [code.pk for code in codes_of(line) if not code.active] == [leaked.pk]
+    assert not is_refunded(DiscountCode.objects.get(pk=leaked.pk))  # so staff can restore it
 
 
 def test_free_seats_are_undone_with_their_codes(till: Till) -> None:

@@ -471,6 +471,8 @@ def _apply_refund(refund: Refund, *, order: Order, now: datetime) -> None:
             is_whole = is_fully_refunded(order)
             if refund.origin != RefundOrigin.OURS:
                 _apply_policy(refund, is_whole=is_whole, now=now)
+            if is_whole:
+                _take_last_seats(refund, order, now=now)
             lines = OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk")
             revoke_lines(
                 list(lines),
@@ -492,6 +494,17 @@ def _apply_refund(refund: Refund, *, order: Order, now: datetime) -> None:
         refund.save(update_fields=["took_effect_at", "enrollment_after", "frees_codes"])
         publish(MoneyReturned(refund_id=refund.pk, order_id=order.pk))
     log_refund(refund, "ecommerce.refund.settle", by_id=refund.begun_by_id)
+
+
+def _take_last_seats(refund: Refund, order: Order, *, now: datetime) -> None:
+    """Take the seats that are left once all money of an order is back, also where it was less than the prices."""
+    for line in order.lines.filter(due__gt=0, seats__gt=F("seats_refunded")).order_by("pk"):
+        seats = seats_left(line)
+        part, _is_new = RefundLine.objects.get_or_create(refund=refund, line=line, defaults={"amount": 0})
+        if _add_to_line(line.pk, order.money.zero, seats):
+            part.seats += seats
+            part.save(update_fields=["seats"])
+            _take_back_seats(refund, line, seats, takes_redeemed=True, now=now)
 
 
 def _apply_policy(refund: Refund, *, is_whole: bool, now: datetime) -> None:
@@ -695,6 +708,7 @@ def _handle_failure(refund: Refund, before: RefundState, *, order: Order, now: d
     if refund.attempt.is_surplus:
         mark_for_refund(attempt_id=refund.attempt_id, reason=refund.reason, now=now)
     if before != RefundState.SUCCEEDED or refund.took_effect_at is None:
+        _take_seats_again(order, now=now)
         return
     is_restored = False
     if refund.is_counted and not refund.attempt.is_surplus:
@@ -703,6 +717,17 @@ def _handle_failure(refund: Refund, before: RefundState, *, order: Order, now: d
         _restore_order_state(order, now=now)
     if refund.origin != RefundOrigin.BANK:
         publish(RefundFailed(refund_id=refund.pk, order_id=order.pk, is_restored=is_restored))
+
+
+def _take_seats_again(order: Order, *, now: datetime) -> None:
+    """Take the seats that a failed refund released where all money is back without it, as after a lost dispute."""
+    settled = order.refunds.filter(state=RefundState.SUCCEEDED, is_counted=True, attempt__is_surplus=False)
+    last = settled.order_by("settled_at", "pk").last()
+    if last is None or not is_fully_refunded(order):
+        return
+    _take_last_seats(last, order, now=now)
+    after = EnrollmentAfter(last.enrollment_after)
+    end_seats(find_taken_uses(last), to=after, reason=last.reason, by_id=None, now=now)
 
 
 def _give_back_seats(refund: Refund, *, now: datetime) -> bool:

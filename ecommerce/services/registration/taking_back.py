@@ -123,19 +123,24 @@ def find_taken_uses(refund: Refund) -> list[int]:
 
 
 def switch_on_after_failure(refund: Refund, *, now: datetime) -> list[int]:
-    """Switch on the codes that a refund had switched off, because it failed. Return the uses of redeemed ones."""
+    """Switch on the codes that a refund had switched off, because it failed. Return the uses of redeemed ones.
+
+    Codes that staff had switched off before stay off, and can be restored again.
+    """
     last = RegistrationCodeChange.objects.filter(code=OuterRef("code")).exclude(kind=CodeChangeKind.MOVED)
+    before = last.exclude(kind=CodeChangeKind.FREED).filter(pk__lt=OuterRef("pk"))
     changes = refund.code_changes.filter(
         kind=CodeChangeKind.REFUNDED, pk=Subquery(last.order_by("-pk").values("pk")[:1])
-    )
+    ).annotate(kind_before=Subquery(before.order_by("-pk").values("kind")[:1]))
     rows = list(changes.order_by("code"))
+    stay_off = {row.code_id for row in rows if row.kind_before == CodeChangeKind.SWITCHED_OFF}
     codes = DiscountCode.objects.filter(pk__in=[row.code_id for row in rows])
     list(codes.locked().values_list("pk"))
-    codes.update(active=True)
+    codes.exclude(pk__in=stay_off).update(active=True)
     RegistrationCodeChange.objects.bulk_create(
         RegistrationCodeChange(
             code_id=row.code_id,
-            kind=CodeChangeKind.SWITCHED_ON,
+            kind=CodeChangeKind.SWITCHED_OFF if row.code_id in stay_off else CodeChangeKind.SWITCHED_ON,
             reason=row.reason,
             at=now,
             use_id=row.use_id,
