@@ -16,7 +16,7 @@ from ecommerce.events import SeatMoved, SeatTakenFromLearner
 from ecommerce.models import CodeUse, DiscountCode, RegistrationCodeChange, SeatSale, ShopRole
 from ecommerce.receivers import email_seat_moved
 from ecommerce.selectors.refund_plan import RefundChoice
-from ecommerce.services.refunds.refunds import refund_order
+from ecommerce.services.refunds.refunds import refund_order, undo_free_order
 from ecommerce.services.registration.desk import ChangeCode, change_code, plan_change_code
 from ecommerce.services.registration.redemption import redeem_registration_code
 from mitxonline.kernel import clock
@@ -298,3 +298,13 @@ def test_only_registration_codes_are_changed_here(desk: Client) -> None:
     enrollment = contract_codes_of(make_contract_run(make_contract(), codes=1))[0]
     for part in ("cancel/", "restore/", "free/", "move/"):
         assert desk.get(url_of(enrollment, part)).status_code == 404
+
+
+def test_codes_of_free_seats_that_were_undone_stay_off() -> None:
+    sale = make_sale()
+    order = sale.order_line.order if sale.order_line is not None else None
+    assert order is not None
+    order.lines.update(list_price=0, due=0)
+    undo_free_order(order_id=order.pk, choice=RefundChoice(reason="x"), now=clock.now(), by_id=None)
+    with pytest.raises(CodeOfRefundedSeat):
+        do(codes_of(sale)[0], DeskAction.RESTORE)

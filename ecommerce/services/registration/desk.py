@@ -142,8 +142,7 @@ def _check_cancel(plan: CodePlan, now: datetime) -> CodePlan:
 def _check_restore(plan: CodePlan, now: datetime) -> CodePlan:
     if plan.code.active:
         raise CodeOnAlready
-    if is_refunded(plan.code):
-        raise CodeOfRefundedSeat
+    _refuse_if_refunded(plan)
     _refuse_if_not_invoiced(plan, more=1)
     if plan.request.gives_back and (plan.use is None or plan.use.state != UseState.RETIRED):
         raise CodeNotUsed
@@ -152,11 +151,17 @@ def _check_restore(plan: CodePlan, now: datetime) -> CodePlan:
     return plan
 
 
+def _refuse_if_refunded(plan: CodePlan) -> None:
+    """Raise CodeOfRefundedSeat, also for free seats that were undone without a refund."""
+    line = plan.sale.order_line
+    if is_refunded(plan.code) or (line is not None and line.undone_at is not None):
+        raise CodeOfRefundedSeat
+
+
 def _check_free(plan: CodePlan, now: datetime) -> CodePlan:
     if plan.use is None:
         raise CodeNotUsed
-    if is_refunded(plan.code):
-        raise CodeOfRefundedSeat
+    _refuse_if_refunded(plan)
     if plan.code.active:
         _refuse_if_not_invoiced(plan, more=0)
     return plan
