@@ -41,6 +41,7 @@ class Cause(models.TextChoices):
     CODES_DIFFER = "codes_differ", _("Not as many codes as seats")
     SEATS_DIFFER = "seats_differ", _("Not as many seats as the line says")
     LINES_DIFFER = "lines_differ", _("The lines don’t add up to the order")
+    REFUNDS_DIFFER = "refunds_differ", _("Not as many codes off as seats refunded")
     STILL_OPEN = "still_open", _("A code of refunded seats still works")
 
 

@@ -52,22 +52,30 @@ WITH line AS (
 ), code AS (
     SELECT code.discount_id, count(*) AS made, count(*) FILTER (WHERE use.code_id IS NOT NULL) AS redeemed,
         count(*) FILTER (WHERE use.code_id IS NULL AND NOT code.active) AS off,
-        count(*) FILTER (WHERE use.code_id IS NULL AND code.active) AS unused
+        count(*) FILTER (WHERE use.code_id IS NULL AND code.active) AS unused,
+        count(*) FILTER (WHERE NOT code.active AND change.kind = 'refunded') AS returned
     FROM ecommerce_discountcode AS code
     JOIN ecommerce_seatsale AS sale ON sale.discount_id = code.discount_id
     LEFT JOIN (
         SELECT DISTINCT code_id FROM ecommerce_codeuse WHERE state IN ('confirmed', 'retired')
     ) AS use ON use.code_id = code.id
+    LEFT JOIN (
+        SELECT DISTINCT ON (code_id) code_id, kind FROM ecommerce_registrationcodechange
+        WHERE kind <> 'moved' ORDER BY code_id, id DESC
+    ) AS change ON change.code_id = code.id
     GROUP BY code.discount_id
 ), sale AS (
     SELECT sale.id, sale.seats, sale.course_run_id AS run_id, sale.buyer_id AS user_id, sale.sold_at AS at,
         sale.order_line_id, coalesce(code.made, 0) AS made, coalesce(code.redeemed, 0) AS redeemed,
-        coalesce(code.off, 0) AS off, coalesce(code.unused, 0) AS unused, discount.name, discount.currency,
+        coalesce(code.off, 0) AS off, coalesce(code.unused, 0) AS unused,
+        coalesce(code.returned, 0) AS returned, line.seats_refunded, discount.name, discount.currency,
         coalesce(line.seats, invoiced.seats) AS line_seats, coalesce(bought.number, invoice.number) AS number,
         bought.id AS order_id,
         coalesce(
-            line.refunded = line.due AND line.due > 0 OR bought.state = 'refunded', invoice.state = 'void'
+            line.due > 0 AND (line.refunded = line.due OR bought.state = 'refunded') OR line.undone_at IS NOT NULL,
+            invoice.state = 'void'
         ) AS is_over,
+        line.undone_at IS NOT NULL AS is_undone,
         CASE WHEN sale.order_line_id IS NULL THEN 'invoiced' ELSE 'ordered' END AS term
     FROM ecommerce_seatsale AS sale
     JOIN ecommerce_discount AS discount ON discount.id = sale.discount_id
@@ -114,7 +122,8 @@ WITH line AS (
     FROM sale CROSS JOIN LATERAL (VALUES
         ('codes_differ', CASE WHEN made <> seats THEN made - seats END),
         ('seats_differ', CASE WHEN line_seats IS DISTINCT FROM seats THEN seats END),
-        ('still_open', CASE WHEN is_over AND unused > 0 THEN unused END)
+        ('still_open', CASE WHEN is_over AND unused > 0 THEN unused END),
+        ('refunds_differ', CASE WHEN NOT is_undone AND returned <> seats_refunded THEN returned - seats_refunded END)
     ) AS problem (cause, units) WHERE problem.units IS NOT NULL
     UNION ALL
     SELECT 'difference', 'difference', 'sale_missing', '', NULL, NULL, line.seats, at, user_id, course_run_id,

@@ -27,6 +27,7 @@ from courses.services.staff import appoint, dismiss
 from ecommerce.enums import (
     UNSETTLED_STATES,
     AttemptState,
+    DeskAction,
     DisputeState,
     EnrollmentAfter,
     MovementKind,
@@ -51,6 +52,7 @@ from ecommerce.services.refunds.refunds import (
     undo_free_order,
 )
 from ecommerce.services.registration.codes import switch_off_unredeemed
+from ecommerce.services.registration.desk import ChangeCode, change_code, find_other_runs, plan_change_code
 from ecommerce.services.registration.redemption import redeem_registration_code
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
@@ -95,6 +97,8 @@ class World:
             for course, price in zip(courses, ("100", "80", "49", "30"), strict=True)
         ]
         self.program = make_program_product(*courses[:2], price="150")
+        for course in courses[:2]:  # other starts, which staff move codes to
+            make_product(make_run(course), price="100")
         self.free = make_run()
         self.contract = make_contract(seats=9)
         self.contract_runs = [make_contract_run(self.contract, make_course(), codes=4) for _number in range(2)]
@@ -170,6 +174,24 @@ class World:
     def switch_off(self) -> object:
         sale = self.one(SeatSale.objects.all())
         return sale and switch_off_unredeemed(sale, seats=1, reason="x", by_id=None, now=self.now)
+
+    def change_code(self) -> object:
+        """Staff cancel a registration code, restore it, mark it as unused or move it, its learner with it."""
+        code = self.one(DiscountCode.objects.filter(discount__seat_sale__isnull=False))
+        if code is None:
+            return None
+        action = self.random.choice(list(DeskAction))
+        runs = find_other_runs(code, code.discount.seat_sale, now=self.now)
+        request = ChangeCode(
+            code_id=code.pk,
+            action=action,
+            unenrolls=self.random.random() < 0.5,
+            gives_back=self.random.random() < 0.5,
+            run_id=runs[0].pk if runs else None,
+        )
+        seen = plan_change_code(request, now=self.now).fingerprint()
+        change_code(request, reason="x", by_id=self.staff.pk, now=self.now, seen=seen)
+        return action, code.pk
 
     def redeem_code(self) -> object:
         code = self.random.choice(codes_of(self.random.choice(self.contract_runs)))
@@ -258,7 +280,7 @@ class World:
         return appoint(course_id=product.course_run.course_id, user_id=person.pk, by_id=None).pk
 
     def refund(self) -> object:
-        order = self.one(Order.objects.filter(attempts__state="paid").exclude(lines__seats__isnull=False))
+        order = self.one(Order.objects.filter(attempts__state="paid"))
         if order is None:
             return None
         after = self.random.choice([EnrollmentAfter.REMOVE, EnrollmentAfter.AUDIT, EnrollmentAfter.KEEP])
@@ -271,8 +293,25 @@ class World:
             frees_codes=after == EnrollmentAfter.REMOVE,
             line_ids=chosen,
             amount=amount,
+            takes_redeemed=self.random.random() < 0.7,
         )
         return order.number, after, refund_order(order_id=order.pk, choice=choice, now=self.now, by_id=None).state
+
+    def refund_seats(self) -> object:
+        line = self.one(OrderLine.objects.filter(seats__isnull=False, order__attempts__state="paid"))
+        if line is None:
+            return None
+        choice = RefundChoice(
+            reason="x",
+            enrollment_after=self.random.choice(list(EnrollmentAfter)),
+            seats=((line.pk, self.random.randint(1, 3)),),
+            takes_redeemed=self.random.random() < 0.5,
+        )
+        return (
+            line.pk,
+            choice.seats,
+            refund_order(order_id=line.order_id, choice=choice, now=self.now, by_id=None).state,
+        )
 
     def fail_refund(self) -> object:
         refund = self.one(Refund.objects.filter(state=RefundState.SUCCEEDED, origin="ours"))
@@ -308,7 +347,7 @@ class World:
     def dispute(self) -> object:
         """A buyer's bank takes money, and decides later who gets it."""
         paid = PaymentAttempt.objects.filter(state=AttemptState.PAID)
-        attempt = self.one(paid.exclude(order__lines__seats__isnull=False))
+        attempt = self.one(paid)
         if attempt is None:
             return None
         dispute_id = f"dp_{attempt.pk}"
@@ -369,7 +408,17 @@ ACTS: dict[str, Callable[[World], object]] = {
     if callable(act) and not name.startswith("_") and name not in {"step", "one", "audit", "check"}
 }
 # What makes something is done more often than what undoes it.
-WEIGHTS = {"buy": 6, "pay": 8, "buy_for_a_group": 3, "redeem_seat": 4, "redeem_code": 2, "refund": 3, "dispute": 2}
+WEIGHTS = {
+    "buy": 6,
+    "pay": 8,
+    "buy_for_a_group": 3,
+    "redeem_seat": 4,
+    "redeem_code": 2,
+    "refund": 3,
+    "refund_seats": 2,
+    "change_code": 2,
+    "dispute": 2,
+}
 names = st.sampled_from([name for name in ACTS for _times in range(WEIGHTS.get(name, 1))])
 histories = st.lists(st.tuples(names, st.integers(0, 2**16)), min_size=15, max_size=45)
 

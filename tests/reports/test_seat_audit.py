@@ -11,7 +11,7 @@ from ecommerce.enums import EnrollmentAfter
 from ecommerce.models import DiscountCode, Order, OrderLine, SeatSale
 from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.refunds.refunds import refund_order
-from ecommerce.services.registration.codes import switch_off_unredeemed
+from ecommerce.services.registration.codes import sell_seats_of, switch_off_unredeemed
 from reports.audits.base import RowChoice
 from reports.enums import Cause
 from tests.factories import NOON, make_course, make_product, make_program_product, make_run
@@ -68,6 +68,19 @@ def test_refunds_are_told_beside_the_sum() -> None:
     choice = RefundChoice(reason="x", enrollment_after=EnrollmentAfter.REMOVE)
     refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
     assert figures(read_seats()) == {"single": 2, "sold": 2, "refunded": 1}
+
+
+def test_free_seats_stay_when_the_rest_of_their_order_is_refunded() -> None:
+    order = make_paid_order(make_product(price="10"))
+    free = order.lines.get()
+    free.pk, free.seats, free.list_price, free.due = None, 2, 0, 0
+    free.save(force_insert=True)
+    sell_seats_of([free], now=NOON)
+    choice = RefundChoice(reason="x", line_ids=(order.lines.earliest("pk").pk,))
+    refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
+    reading = read_seats()
+    assert reading.rows == []
+    assert figures(reading) == {"single": 1, "ordered": 2, "sold": 3, "refunded": 1, "unused": 2}
 
 
 def test_codes_that_were_switched_off_stay_in_the_sum() -> None:
@@ -127,8 +140,19 @@ class TestSabotage:
         assert causes(read_seats()) == [(Cause.LINES_DIFFER, order.number)]
 
     def test_refunded_seats_that_still_work(self, order: Order) -> None:
-        OrderLine.objects.filter(order=order).update(refunded=20)
-        assert causes(read_seats()) == [(Cause.STILL_OPEN, order.number)]
+        OrderLine.objects.filter(order=order).update(refunded=20, seats_refunded=2)
+        assert set(causes(read_seats())) == {(Cause.STILL_OPEN, order.number), (Cause.REFUNDS_DIFFER, order.number)}
+
+    def test_a_refunded_seat_whose_code_works_again(self, order: Order) -> None:
+        """One of two seats was refunded: the line isn't over, and its code is named all the same."""
+        line = order.lines.get()
+        choice = RefundChoice(reason="x", seats=((line.pk, 1),))
+        refund_order(order_id=order.pk, choice=choice, now=NOON, by_id=None)
+        assert causes(read_seats()) == []
+        off = DiscountCode.objects.filter(discount__seat_sale__order_line=line, active=False)
+        off.update(active=True)
+        reading = read_seats()
+        assert [(row.cause, row.key, row.units) for row in reading.rows] == [(Cause.REFUNDS_DIFFER, order.number, -1)]
 
 
 def test_the_scope_narrows_singles_and_codes() -> None:
