@@ -60,7 +60,7 @@ class TestOnePage:
 
     def test_it_has_the_page_runs_prices_contracts_enrollments_and_discounts(self) -> None:
         course = self.make_world(2)
-        html = sign_in_as("superuser").get(f"/cms/courses/{course.pk}/").content.decode()
+        html = sign_in_as("superuser").get(f"/cms/courses/{course.pk}/").content.decode().replace("<wbr>", "")
         for words in ("R0", "R1", "$120.00", "Contract 0", "Contract 1", "1 of 3", "Discount 1", "Live", "Safer care"):
             assert words in html, words
         assert "ELSEWHERE" not in html
@@ -76,7 +76,7 @@ class TestOnePage:
     )
     def test_each_role_sees_what_it_may(self, who: str, shown: tuple[str, ...], hidden: tuple[str, ...]) -> None:
         course = self.make_world(1)
-        html = sign_in_as(who).get(f"/cms/courses/{course.pk}/").content.decode()
+        html = sign_in_as(who).get(f"/cms/courses/{course.pk}/").content.decode().replace("<wbr>", "")
         assert [name for name in shown if f'id="section-{name}"' not in html] == []
         assert [name for name in hidden if f'id="section-{name}"' in html] == []
 

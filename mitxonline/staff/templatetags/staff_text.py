@@ -10,8 +10,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
 
-# Behind these a dotted path, a key or a user name goes on to the next line. `escape` writes none but the `;`.
-_JOINTS = re.compile(r"([._/:@+])(?=\w)")
+# Behind these a dotted path, a key or a user name goes on to the next line; amounts, days and times stay together.
+_JOINTS = re.compile(r"([_@+]|(?<!\d)[./:]|[./:](?!\d))(?=\w)")
 
 
 @register.filter
