@@ -8,15 +8,14 @@ from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncSecond
-from django.utils.formats import date_format
 from django.utils.text import capfirst
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from courses.enums import RunLmsState
 from courses.gateways.openedx.studio import is_studio_configured, to_seconds
 from courses.models import CourseRun
 from courses.models.run import SOURCE_TAG
+from mitxonline.kernel.dates import format_moment
 
 # Each of a run's dates with the column of what Studio had.
 SYNCED_DATES = {
@@ -127,5 +126,5 @@ def to_whole(value: Any) -> Any:
 
 def show_value(value: Any) -> str:
     if isinstance(value, datetime):
-        return date_format(localtime(value), "SHORT_DATETIME_FORMAT")
+        return format_moment(value)
     return f"“{value}”" if value else _("nothing")

@@ -1,7 +1,7 @@
 """What every layer may use. It knows no app.
 
 Values      money, color, clock, text (normalizing, escaping), names (of people), people (lists of them),
-            files (replacing one), dates (how days and times are written), zones, search_words
+            files (replacing one), dates (how days and times are written), zones, countries, search_words
 Refusals    errors, http (as responses), forms (on a form), ratelimit, fingerprint (of a plan that was shown),
             constraints (in sentences)
 Database    db (locks, raw SQL), audit (Wagtail's log), wagtail_hooks (names of its actions),

@@ -47,6 +47,11 @@ def format_month(value: date) -> str:
     return date_format(_day_of(value), pgettext("a month, in the letters of Django’s date filter", "F"))
 
 
+def format_month_of_year(value: date) -> str:
+    """“January 2027”."""
+    return date_format(_day_of(value), "YEAR_MONTH_FORMAT")
+
+
 def format_moment(moment: datetime, *, zone: tzinfo | None = None) -> str:
     """“12 January 2027, 09:30 UTC”, in the site's time zone unless another is given."""
     return _name_offset(date_format(_in_zone(moment, zone), "DATETIME_FORMAT"))

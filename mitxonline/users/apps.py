@@ -13,6 +13,8 @@ class UsersConfig(AppConfig):
         "users_right_once": _("This person already has this right from this provider."),
         "users_group_right_once": _("This person is already in this group through this provider."),
         "account_is_not_deleted": _("This account was deleted."),
+        "users_role_right_once": _("This person already has this role through this provider."),
+        "users_right_names_its_role": _("A right that is a role names it."),
         "users_right_names_its_group": _("A right that is a group names it."),
     }
 

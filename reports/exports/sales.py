@@ -11,13 +11,12 @@ from typing import Any, ClassVar
 from django.db.models import Case, CharField, Count, F, Sum, When
 from django.db.models.functions import Coalesce, TruncDate, TruncMonth
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ecommerce.models import OrderLine
 from ecommerce.selectors.order_desk import of_scope
-from mitxonline.kernel.dates import format_day
+from mitxonline.kernel.dates import format_day, format_month_of_year
 from mitxonline.kernel.money import Money
 from reports.charts import draw_bars
 from reports.exports.base import Asked, Choice, Report, ReportAnswer, Row, amount, money_facts
@@ -157,7 +156,7 @@ def _cell(each: SalesOfKey, asked: Asked) -> Any:
 
 def _label(key: Any, asked: Asked, each: SalesOfKey | None) -> str:
     if asked.by == MONTH:
-        return date_format(key, "M Y")
+        return format_month_of_year(key)
     if _is_time(asked):
         return format_day(key)
     return each.label if each is not None else str(key)

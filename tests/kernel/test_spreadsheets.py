@@ -19,7 +19,7 @@ from mitxonline.kernel.spreadsheets import Cell, csv_pieces, format_cell
         (Decimal("10.50"), "10.50"),
         (Decimal("-3"), "-3"),
         (None, ""),
-        (True, "True"),
+        (True, "Yes"),
         (date(2026, 2, 1), "2026-02-01"),
         (datetime(2026, 2, 1, 9, 30, 15, 123456, tzinfo=UTC), "2026-02-01 09:30"),
         ("=1+1", "'=1+1"),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +18,12 @@ from mitxonline.kernel.console import Column, OperatorCommand, add_format_option
 from mitxonline.kernel.dates import format_second
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.people.files import FileUnreadable, SpellingUnclear, read_rows
-from mitxonline.kernel.spreadsheets import format_cell, write_csv
+from mitxonline.kernel.spreadsheets import write_csv
 from reports.audits.base import AuditResult, AuditRow, AuditScope, RowChoice, open_audit
+from reports.audits.json_file import json_cells, json_pieces
 from reports.audits.registry import AUDITS
 from reports.audits.statements import Fetched, Statement, fetch_reports, import_statement, newest_reports
-from reports.audits.wording import ROW_HEADINGS, figure_cell, file_rows, row_cells
+from reports.audits.wording import ROW_HEADINGS, file_rows
 from reports.enums import AuditName
 
 COLUMNS = ("Check", "Order or code", "What is wrong")
@@ -134,7 +133,7 @@ class Command(OperatorCommand):
         self, result: AuditResult, rows: Iterator[AuditRow], fetched: Sequence[Fetched], options: dict[str, Any]
     ) -> None:
         if options["format"] == "json":
-            self._write_json(result, rows)
+            self.stdout.writelines(json_pieces(result, rows))
         elif options["format"] == "csv":
             write_csv(self.stdout, file_rows(result, rows))
         else:
@@ -170,7 +169,7 @@ class Command(OperatorCommand):
         if result.days:
             days = ((each.day, each.gateway, each.shop, each.difference) for each in result.days)
             write_rows(self.stdout, days, columns=("Day", "Gateway", "Shop", "Difference"))
-        listed = [_cells(row) for row, _number in zip(rows, range(MAX_LISTED), strict=False)]
+        listed = [json_cells(row) for row, _number in zip(rows, range(MAX_LISTED), strict=False)]
         if listed:
             write_rows(self.stdout, listed, columns=ROW_COLUMNS)
             if next(rows, None) is not None:
@@ -179,76 +178,6 @@ class Command(OperatorCommand):
             word = _("explained") if cause.is_explained else _("needs someone")
             amount = f", {cause.difference}" if cause.difference is not None else ""
             self.stdout.write(f"{cause.count} × {cause.cause.label}{amount} ({word})")
-
-    def _write_json(self, result: AuditResult, rows: Iterator[AuditRow]) -> None:
-        head = {
-            "audit": str(result.audit.name),
-            "taken_at": result.taken_at.isoformat(),
-            "course": result.scope.course,
-            "from": result.scope.first,
-            "to": result.scope.last,
-            "reports": [
-                {
-                    "gateway": each.gateway,
-                    "account": each.account,
-                    "until": each.until.isoformat(),
-                    "fetched_at": each.fetched_at.isoformat(),
-                }
-                for each in (newest_reports() if result.audit.has_money else [])
-            ],
-            "sections": [
-                {
-                    "heading": str(section.heading),
-                    "currency": section.currency,
-                    "terms": [
-                        {
-                            "term": term.key,
-                            "label": str(term.label),
-                            "sign": term.sign,
-                            "figure": figure_cell(term.figure),
-                            "parts": {str(label): figure_cell(figure) for label, figure in term.parts},
-                        }
-                        for term in section.terms
-                    ],
-                }
-                for section in result.sections
-            ],
-            "causes": [
-                {
-                    "cause": str(each.cause),
-                    "currency": each.currency,
-                    "count": each.count,
-                    "difference": figure_cell(each.difference) if each.difference is not None else None,
-                    "is_explained": each.is_explained,
-                }
-                for each in result.causes
-            ],
-            "days": [
-                {
-                    "day": each.day,
-                    "currency": each.gateway.currency,
-                    "gateway": figure_cell(each.gateway),
-                    "shop": figure_cell(each.shop),
-                    "difference": figure_cell(each.difference),
-                }
-                for each in result.days
-            ],
-            "explained": result.explained,
-            "unexplained": result.unexplained,
-        }
-        text = json.dumps(head, indent=2, ensure_ascii=False, default=str)
-        self.stdout.write(text.removesuffix("\n}") + ',\n  "rows": [', ending="")
-        keys = [column.key for column in ROW_COLUMNS]
-        for number, row in enumerate(rows):  # one by one: there may be a million
-            cells = dict(zip(keys, _cells(row), strict=True)) | {"cause": row.cause, "is_explained": row.is_explained}
-            self.stdout.write(
-                "," * bool(number) + "\n    " + json.dumps(cells, ensure_ascii=False, default=str), ending=""
-            )
-        self.stdout.write("\n  ]\n}")
-
-
-def _cells(row: AuditRow) -> tuple[object, ...]:
-    return tuple(format_cell(cell) if isinstance(cell, datetime) else cell for cell in row_cells(row))
 
 
 def _figure(figure: int | Money) -> str:
