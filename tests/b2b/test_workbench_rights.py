@@ -32,6 +32,7 @@ PRICE = "4321.00"  # a number that stands nowhere else
 SIGN_IN, AWAY, SHOWN = "sign in", "refused", "shown"
 NOBODY_ELSE = dict.fromkeys(EVERYBODY, AWAY) | {"anonymous": SIGN_IN, "manager": SHOWN, "superuser": SHOWN}
 EDITORS_TOO = NOBODY_ELSE | {"editor": SHOWN}
+FINANCE_ONLY = NOBODY_ELSE | {"manager": AWAY, "finance": SHOWN}
 
 # What stands behind each address, and who gets it. Every address of the two sections is here (the last test).
 TABLE = {
@@ -70,6 +71,8 @@ TABLE = {
     "b2b_contracts:remove_member": NOBODY_ELSE,
     "b2b_contracts:move_member": NOBODY_ELSE,
     "b2b_contracts:activity": NOBODY_ELSE,
+    "b2b_contracts:invoices": FINANCE_ONLY,
+    "b2b_contracts:add_invoice": FINANCE_ONLY,
 }
 ONLY_POST = {
     "b2b_contracts:remind",
@@ -116,7 +119,7 @@ def address(name: str, page: ContractPage) -> str:
     if part in ("replace", "cancel_invitation"):
         page = ContractPage.objects.get(name="Without a cap")
         further[part] = [codes_of(page)[0].pk if part == "replace" else HandOut.objects.get().pk]
-    if part.startswith(("index", "failed_mails", "seat_requests")):
+    if part.startswith(("index", "failed_mails", "seat_requests", "add_invoice")):
         return reverse(name)
     if part == "seat_request":
         further[part] = [SeatRequest.objects.create(contract=page, seats=1, asked_at=NOW).pk]

@@ -102,8 +102,8 @@ def test_staff_see_what_was_set_by_hand_where_they_look_after_runs(site: CourseS
     for address in (index, f"{index}?studio=differs", section):
         page = show(address)
         assert "Title: “By hand” here, “Ocean” in Studio." in page
-        assert "Starts: nothing here, 1 Jan 2027" in page
-        assert "Ends: 1 May 2027" in page
+        assert "Starts: nothing here, 1 January 2027, 00:00 UTC in Studio." in page
+        assert "Ends: 1 May 2027, 00:00 UTC here, " in page
         assert page.count("in Studio.") == 3
     assert copy.courseware_id not in show(f"{index}?studio=differs")
     run_sync("--courserun", run.courseware_id, "--overwrite")
