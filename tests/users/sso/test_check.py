@@ -20,6 +20,7 @@ from tests.ops.deploy_check import COMPLETE
 from tests.support.oidc import FakeProvider
 from tests.users.sso.conftest import KEYCLOAK_BACKEND
 
+ROLES_BACKEND = "ecommerce.backends.ShopRolesBackend"
 pytestmark = pytest.mark.django_db
 
 KEYCLOAK = {
@@ -265,7 +266,7 @@ EVERYTHING = (
 
 def test_the_environment_makes_a_provider() -> None:
     backends, origins, issuer, forms, local, roles = setting(EVERYTHING, **KEYCLOAK, LOCAL_ACCOUNTS="false")
-    assert backends == ["mitxonline.users.backends.RightsBackend", KEYCLOAK_BACKEND]
+    assert backends == ["mitxonline.users.backends.RightsBackend", KEYCLOAK_BACKEND, ROLES_BACKEND]
     assert origins == ["https://sso.example"]
     assert issuer == "https://sso.example/realms/learning"
     assert "https://sso.example" in forms
@@ -276,7 +277,7 @@ def test_the_environment_makes_a_provider() -> None:
 def test_empty_variables_mean_the_defaults() -> None:
     empty = dict.fromkeys((*KEYCLOAK, "LOCAL_ACCOUNTS", "KEYCLOAK_STAFF_ROLES", "SIGN_IN_CLOCK_SKEW"), "")
     backends, origins, _issuer, _forms, local, roles = setting(EVERYTHING, **empty)
-    assert (backends, origins, local) == (["mitxonline.users.backends.EmailBackend"], [], True)
+    assert (backends, origins, local) == (["mitxonline.users.backends.EmailBackend", ROLES_BACKEND], [], True)
     assert roles["storefront-admin"] == ["superuser"]
 
 
