@@ -69,6 +69,8 @@ def name_no_contracts(get_objects: Callable[[Any], ActionableObjects]) -> Callab
         if not view.request.user.has_perm(SEE_CONTRACTS):
             refused = further["items_with_no_access"]
             further["items_with_no_access"] = [page for page in refused if page.specific_class is not ContractPage]
+            if refused and not objects and not further["items_with_no_access"]:
+                raise PermissionDenied  # an empty page would say nothing
         return objects, further
 
     return get_objects_without_contracts
