@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 MANY = 150  # no page has that many stops
 
 # The part of the focused element (of its label, where that is what one sees) that nothing covers: the share of points.
-# A page scrolls to the focus in its own time, so it is looked at for up to sixty frames. A link over two lines has a
+# A page scrolls to the focus in its own time, so it is looked at for sixty frames and five seconds. A link over two lines has a
 # box for each of them.
 _SEEN = """async () => {
   const at = document.activeElement;
@@ -26,12 +26,16 @@ _SEEN = """async () => {
   // Browsers scroll to the line one types in and not to the whole box.
   const enough = at.tagName === "TEXTAREA" ? 0.1 : 0.5;
   let share = look();
-  for (let frames = 0; share < enough && frames < 60; frames += 1) {
+  const begun = performance.now();
+  for (let frames = 0; share < enough && (frames < 60 || performance.now() - begun < 5000); frames += 1) {
     await new Promise(requestAnimationFrame);
     share = look();
   }
   const name = at.getAttribute("aria-label") || at.textContent.trim().replace(/\\s+/g, " ") || at.name || at.id;
-  return { name: `${at.tagName.toLowerCase()} ${name.slice(0, 40)}`, isSeen: share >= enough };
+  const box = frame.getBoundingClientRect();
+  const above = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+  const where = share < enough ? ` (at ${Math.round(box.top)} of ${innerHeight}, under .${above?.className})` : "";
+  return { name: `${at.tagName.toLowerCase()} ${name.slice(0, 40)}${where}`, isSeen: share >= enough };
 }"""
 
 _WIDE = """() => {
