@@ -7,8 +7,8 @@ from playwright.sync_api import Page
 MANY = 150  # no page has that many stops
 
 # The part of the focused element (of its label, where that is what one sees) that nothing covers: the share of points.
-# A page scrolls to the focus in its own time, so it is looked at for sixty frames and five seconds. A link over two lines has a
-# box for each of them.
+# A page scrolls to the focus in its own time, so it is looked at for sixty frames and five seconds. A link over two
+# lines has a box for each of them.
 _SEEN = """async () => {
   const at = document.activeElement;
   if (!at || at === document.body) return null;
