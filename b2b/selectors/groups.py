@@ -86,7 +86,7 @@ def sales_open_to(user: User) -> QuerySet[SeatSale]:
     """Return the group purchases whose codes this person may hand out.
 
     Their own, those they help with, and those on company lists that are theirs or that they help with. Helpers are
-    known by their confirmed address. They help nobody whose account is closed.
+    known by their confirmed address. They help no one whose account is closed.
     """
     open_to = Q(buyer=user) | Q(listed__company_list__owner=user)
     if user.is_email_verified and user.email:
