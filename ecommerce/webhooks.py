@@ -10,7 +10,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from ecommerce.gateways.base import NoticeForged
+from ecommerce.gateways.base import NoticeForged, PaymentFailed
+from ecommerce.gateways.registry import UNNAMED
 from ecommerce.services.payment.notices import receive_notice
 from mitxonline.kernel import clock
 
@@ -20,10 +21,11 @@ logger = logging.getLogger(__name__)
 @csrf_exempt
 @require_POST
 @never_cache
-def webhook(request: HttpRequest, gateway: str = "stripe") -> HttpResponse:
+def webhook(request: HttpRequest, gateway: str = UNNAMED) -> HttpResponse:
     """Store a notice and answer at once. Its signature replaces session and CSRF token.
 
-    Answers 200 once the notice is stored, also when it comes again, and 400 for one that the gateway didn't sign.
+    Answers 200 once the notice is stored, also when it comes again, 400 for one that the gateway didn't sign, and 503
+    where only the gateway itself could say whether it did, and didn't answer: then it sends the notice again.
     """
     try:
         receive_notice(
@@ -36,6 +38,9 @@ def webhook(request: HttpRequest, gateway: str = "stripe") -> HttpResponse:
     except NoticeForged as error:
         logger.warning("notice refused", extra={"gateway": gateway, "reason": str(error)})
         return HttpResponse("refused\n", status=400, content_type="text/plain")
+    except PaymentFailed as failure:
+        logger.warning("notice not verified", extra={"gateway": gateway, "code": failure.code})
+        return HttpResponse("later\n", status=503, content_type="text/plain")
     return HttpResponse("kept\n", content_type="text/plain")
 
 

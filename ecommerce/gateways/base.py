@@ -17,9 +17,13 @@ OUR_KEY = frozenset({"key_refused", "no_key"})
 
 
 class PaymentOutcome(StrEnum):
-    """What a gateway says of a payment. Whatever else it says is UNKNOWN, and staff look at it."""
+    """What a gateway says of a payment. Whatever else it says is UNKNOWN, and staff look at it.
+
+    APPROVED: the buyer has agreed, and the money moves once ``capture`` is called.
+    """
 
     PAID = "paid"
+    APPROVED = "approved"
     PROCESSING = "processing"
     DECLINED = "declined"
     EXPIRED = "expired"
@@ -70,17 +74,12 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A payment session opened earlier, as its gateway needs it to look it up or to end it.
-
-    ``is_wanted``: the order still waits for this payment. A gateway that takes the money only when told to (PayPal's
-    capture) may do so while this is true.
-    """
+    """A payment session opened earlier, as its gateway needs it to look it up or to end it."""
 
     session_id: str
     reference: UUID
     total: Money
     account: str = ""
-    is_wanted: bool = True
     idempotency_key: str = ""
 
 
@@ -243,6 +242,9 @@ class PaymentGateway(Protocol):
     def account_for(self, host: str) -> str:
         """Return the account that serves this host of ours; empty for the default account."""
 
+    def can_take(self, total: Money) -> bool:
+        """Whether an amount of this currency can be paid here at all. Known without asking the gateway."""
+
     def start(self, payment: PaymentRequest) -> Redirect:
         """Open a payment session. A repeated request returns the same session."""
 
@@ -254,6 +256,9 @@ class PaymentGateway(Protocol):
 
     def look_up(self, session: Session) -> PaymentNotice:
         """Return the present state of a session."""
+
+    def capture(self, session: Session) -> PaymentNotice:
+        """Take the money of a session that is APPROVED, and return its state. A repeated call takes it once."""
 
     def refund(self, refund: RefundInstruction) -> RefundResult:
         """Refund money. A repeated request returns the same refund."""
@@ -277,7 +282,10 @@ class PaymentGateway(Protocol):
         """Return the page about a payment on the gateway's own site, for staff; empty where there is none."""
 
     def open_notice(self, body: bytes, headers: Mapping[str, str], *, account: str) -> Envelope:
-        """Verify a notice's signature and age, before anything in it is trusted. Raises NoticeForged."""
+        """Verify a notice's signature and age, before anything in it is trusted. Raises NoticeForged.
+
+        Raises PaymentFailed where that takes an answer of the gateway which didn't come.
+        """
 
     def read_notice(self, body: bytes, *, account: str) -> Notice:
         """Read a notice that ``open_notice`` has verified. Raises NoticeNotUnderstood."""

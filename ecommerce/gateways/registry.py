@@ -11,6 +11,9 @@ from django.utils.module_loading import import_string
 
 from ecommerce.gateways.base import PaymentGateway
 
+# Whose notices come to /payment/webhook/, which is older than the second gateway.
+UNNAMED = "stripe"
+
 
 @cache
 def gateways() -> dict[str, PaymentGateway]:

@@ -60,6 +60,9 @@ class SandboxGateway:
     def account_for(self, host: str) -> str:
         return ""
 
+    def can_take(self, total: Money) -> bool:
+        return True
+
     def start(self, payment: PaymentRequest) -> Redirect:
         return Redirect(url=f"/payment/sandbox/{payment.reference}/", session_id=f"sandbox_{payment.reference}")
 
@@ -105,6 +108,10 @@ class SandboxGateway:
     def expire(self, session: Session) -> PaymentNotice:
         if self._outcome(session.session_id) is PaymentOutcome.OPEN:
             self._save(session.session_id, "abandon")
+        return self.look_up(session)
+
+    def capture(self, session: Session) -> PaymentNotice:
+        """There is nothing to take: the answer on the page is the payment."""
         return self.look_up(session)
 
     def refund(self, refund: RefundInstruction) -> RefundResult:

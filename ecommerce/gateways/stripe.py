@@ -24,6 +24,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from ecommerce.enums import DisputeState, MovementKind, RefundState
+from ecommerce.gateways.accounts import account_for, accounts_of, keys_of, remote_name
 from ecommerce.gateways.base import (
     AVOIDED,
     BillingAddress,
@@ -132,9 +133,14 @@ class StripeGateway:
     name: ClassVar[str] = "stripe"
 
     def account_for(self, host: str) -> str:
-        """Return the host itself if it has keys of its own."""
-        name = host.lower().partition(":")[0]
-        return name if name in settings.STRIPE_ACCOUNTS else ""
+        return account_for(self.name, host)
+
+    def can_take(self, total: Money) -> bool:
+        try:
+            to_units(total)
+        except PaymentFailed:
+            return False
+        return True
 
     def start(self, payment: PaymentRequest) -> Redirect:
         """Open a session. Raises PaymentFailed with code amount_too_small below Stripe's minimum."""
@@ -177,6 +183,10 @@ class StripeGateway:
                 session.session_id, params={"expand": _WITH_PAYMENT}
             )
             return _payment_notice(found.to_dict(), event_id="", account=session.account)
+
+    def capture(self, session: Session) -> PaymentNotice:
+        """Stripe takes the money itself as soon as the buyer has agreed."""
+        return self.look_up(session)
 
     def refund(self, refund: RefundInstruction) -> RefundResult:
         metadata = {"refund": refund.reference}
@@ -222,7 +232,7 @@ class StripeGateway:
             return tuple(_dispute_notice(found.to_dict(), event_id="") for found in page.auto_paging_iter())
 
     def accounts(self) -> tuple[str, ...]:
-        return tuple(settings.STRIPE_ACCOUNTS)
+        return tuple(accounts_of(self.name))
 
     def movements(self, account: str, *, since: datetime, until: datetime) -> Iterator[Movement]:
         """Yield the account's balance transactions with what caused them. Stripe adds new ones within minutes."""
@@ -320,11 +330,7 @@ def is_live(key: str) -> bool:
 
 
 def _keys(account: str) -> Mapping[str, Any]:
-    accounts: Mapping[str, Mapping[str, Any]] = settings.STRIPE_ACCOUNTS
-    keys = accounts.get(account) or accounts.get("")
-    if keys is None:
-        raise PaymentFailed("no Stripe key for this account", retriable=False, code="no_key")
-    return keys
+    return keys_of(StripeGateway.name, account)
 
 
 def _client(account: str) -> stripe.StripeClient:
@@ -332,14 +338,9 @@ def _client(account: str) -> stripe.StripeClient:
         _keys(account)["secret_key"],
         settings.STRIPE_API_BASE,
         settings.STRIPE_API_VERSION,
-        remote_name(account if account in settings.STRIPE_ACCOUNTS else ""),
+        remote_name(StripeGateway.name, account),
         settings.STRIPE_RETRIES,
     )
-
-
-def remote_name(account: str) -> str:
-    """Return the name under which the account's outages are tracked."""
-    return f"stripe:{account}" if account else "stripe"
 
 
 @cache

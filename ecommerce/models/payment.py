@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from ecommerce.enums import AttemptState
+from ecommerce.gateways.labels import gateway_name
 from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.order import Order
 from mitxonline.kernel.db import LockableQuerySet
@@ -60,6 +61,13 @@ class PaymentAttempt(TracedModel):
         blank=True,
         editable=False,
         help_text=_("When the buyer returned from the payment page and we couldn’t reach the gateway."),
+    )
+    capture_until = models.DateTimeField(
+        _("money being taken until"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Until then a call that takes the money may be running. Empty: none is."),
     )
     asked = models.PositiveIntegerField(_("times asked"), default=0, db_default=0, editable=False)
     note = models.CharField(_("note"), max_length=255, blank=True)
@@ -143,6 +151,10 @@ class PaymentAttempt(TracedModel):
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.reference}: {self.state}"
+
+    @property
+    def gateway_name(self) -> str:
+        return gateway_name(self.gateway)
 
     @property
     def money(self) -> Money:

@@ -19,6 +19,7 @@ from ecommerce.enums import (
     RefundState,
     RefundWhy,
 )
+from ecommerce.gateways.labels import gateway_name
 from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.order import Order, OrderLine
 from ecommerce.models.payment import PaymentAttempt
@@ -184,6 +185,10 @@ class Refund(TracedModel):
 
     def __str__(self) -> str:
         return f"{self.money}: {self.state}"
+
+    @property
+    def gateway_name(self) -> str:
+        return gateway_name(self.gateway)
 
     @property
     def money(self) -> Money:

@@ -63,8 +63,3 @@ def uses_text(*, redemption_type: str, max_uses: int | None, automatic: bool = F
     if redemption_type == RedemptionType.UNLIMITED:
         return _("Unlimited")
     return _("Once per person")
-
-
-def gateway_name(gateway: str) -> str:
-    """Return the name by which buyers know a gateway."""
-    return {"sandbox": _("Sandbox (no real payment)"), "paypal": "PayPal"}.get(gateway, gateway.title())

@@ -127,7 +127,7 @@ def _row(
         paid=paid,
         refunded=amount(line.refunded),
         currency=line.currency,
-        gateway=payment.gateway if payment is not None else "",
+        gateway=payment.gateway_name if payment is not None else "",
         payment_id=payment.payment_id if payment is not None else "",
         paid_with=payment.paid_with if payment is not None else "",
         reason=order.explanation,

@@ -18,8 +18,11 @@ def payment_standing(order: Order) -> PaymentStanding:
         return PaymentStanding.NOTHING if has_money else PaymentStanding.IN_DOUBT
     if order.state != OrderState.PENDING:
         return PaymentStanding.NOTHING
-    attempts = dict(order.attempts.values_list("state", "came_back_at"))
-    if attempts.get(AttemptState.STARTED) is not None:
+    attempts = {
+        state: capture_until if state == AttemptState.PROCESSING else came_back_at
+        for state, came_back_at, capture_until in order.attempts.values_list("state", "came_back_at", "capture_until")
+    }
+    if any(attempts.get(state) is not None for state in (AttemptState.STARTED, AttemptState.PROCESSING)):
         return PaymentStanding.CONFIRMING
     for state, standing in (
         (AttemptState.PAID, PaymentStanding.RECEIVED),

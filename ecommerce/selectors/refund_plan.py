@@ -24,6 +24,7 @@ from ecommerce.errors.refunds import (
     SeatsNotDelivered,
     TooManySeats,
 )
+from ecommerce.gateways.labels import gateway_name
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, OrderLine, OrderLineCourse, PaymentAttempt, SeatSale
 from ecommerce.ownership import find_deliverable_lines, find_line_runs
@@ -167,7 +168,7 @@ def plan_order_refund(order: Order, choice: RefundChoice) -> RefundPlan:
     """Plan a refund of an order in hand; under the order's lock the plan can't go stale. Raises RefundRefused."""
     attempt = _choose_attempt(order, choice.attempt_id)
     if attempt.gateway not in gateways():
-        raise GatewayNotHere(gateway=attempt.gateway)
+        raise GatewayNotHere(gateway=gateway_name(attempt.gateway))
     if attempt.disputes.filter(state__in=WITH_BANK_STATES).exists():
         raise RefundDisputed(number=order.number)
     chosen = dict(choice.seats)

@@ -27,6 +27,7 @@ from ecommerce.enums import (
     ReviewCause,
     UseState,
 )
+from ecommerce.gateways.labels import gateway_name
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import (
     Basket,
@@ -409,7 +410,7 @@ class _Stories:
             yield self._tell_notice(notice)
 
     def _tell_attempt(self, attempt: PaymentAttempt) -> Iterator[Entry]:
-        gateway = _name_gateway(attempt.gateway)
+        gateway = gateway_name(attempt.gateway)
         links = self._links(attempt.order_id, *_gateway_links(attempt))
         ids = {_("session"): attempt.session_id, _("our reference"): str(attempt.reference)}
         known = tuple(f"{name}: {value}" for name, value in ids.items() if value)
@@ -451,7 +452,7 @@ class _Stories:
             )
 
     def _tell_notice(self, notice: GatewayNotice) -> Entry:
-        words = {"gateway": _name_gateway(notice.gateway), "kind": notice.kind}
+        words = {"gateway": gateway_name(notice.gateway), "kind": notice.kind}
         state = NoticeState(notice.state)
         details = [f"{_('notice')}: {notice.event_id}", str(state.label), notice.error]
         if notice.processed_at is not None:
@@ -505,7 +506,7 @@ class _Stories:
         if refund.state == RefundState.MARKED:
             sentence = _("The order was paid a second time. Someone has to decide about the refund.")
         elif refund.origin == RefundOrigin.PROVIDER:
-            sentence = _("A refund was made on %(gateway)s’s own pages.") % {"gateway": _name_gateway(refund.gateway)}
+            sentence = _("A refund was made on %(gateway)s’s own pages.") % {"gateway": gateway_name(refund.gateway)}
         elif refund.origin == RefundOrigin.BANK:
             sentence = _("The buyer’s bank took the money back.")
         gateway_id = f"{_('refund')}: {refund.gateway_refund_id}" if refund.gateway_refund_id else ""
@@ -643,15 +644,11 @@ def _describe_line(line: OrderLine) -> str:
     return f"{title}: {price} ({note})" if note else f"{title}: {price}"
 
 
-def _name_gateway(name: str) -> str:
-    return name.capitalize()
-
-
 def _gateway_links(attempt: PaymentAttempt) -> tuple[EntryLink, ...]:
     gateway = gateways().get(attempt.gateway)
     url = gateway.dashboard_url(session_id=attempt.session_id, payment_id=attempt.payment_id) if gateway else ""
     return (
-        (EntryLink(_("At %(gateway)s") % {"gateway": _name_gateway(attempt.gateway)}, url),) if gateway and url else ()
+        (EntryLink(_("At %(gateway)s") % {"gateway": gateway_name(attempt.gateway)}, url),) if gateway and url else ()
     )
 
 

@@ -16,6 +16,7 @@ from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
 from wagtail.admin.ui.tables import Column, DateColumn, TitleColumn
 
 from ecommerce.enums import OrderState, RefundState
+from ecommerce.gateways.labels import gateway_name
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, OrderLine, Refund
 from ecommerce.roles import Action, ShopScope, scope_of
@@ -91,7 +92,7 @@ class RefundFilters(WagtailFilterSet):
     settled_at = django_filters.DateFromToRangeFilter(label=_("Settled"), widget=DateRangePickerWidget)
     gateway = django_filters.ChoiceFilter(
         label=_("Gateway"),
-        choices=lambda: [(name, name.title()) for name in gateways()],
+        choices=lambda: [(name, gateway_name(name)) for name in gateways()],
         empty_label=_("All"),
         widget=forms.RadioSelect,
     )
@@ -232,7 +233,7 @@ class RefundIndex(StaffIndexView):
         Column("origin", label=_("Started"), accessor="get_origin_display"),
         MomentColumn("recorded_at", label=_("Recorded")),
         MomentColumn("settled_at", label=_("Settled")),
-        Column("gateway", label=_("Gateway")),
+        Column("gateway_name", label=_("Gateway")),
         Column("gateway_refund_id", label=_("Refund at the gateway")),
         Column("payment_id", label=_("Payment"), accessor="attempt.payment_id"),
         Column("reason", label=_("Reason")),

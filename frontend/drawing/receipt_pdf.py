@@ -10,7 +10,7 @@ from fpdf.enums import CellBordersLayout, XPos, YPos
 from fpdf.table import Table
 
 from ecommerce.enums import OrderState
-from ecommerce.selectors.discount_text import gateway_name
+from ecommerce.gateways.labels import gateway_name
 from ecommerce.selectors.receipts import LineData, ReceiptData
 from frontend.drawing.document_pdf import CELL_PADDING, GRAY, ROW, SHADE, WIDTH, DocumentPDF
 from frontend.drawing.mark import picture

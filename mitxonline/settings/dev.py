@@ -52,4 +52,4 @@ if env.bool("SQL_LOG", False) and DEBUG:
 SANDBOX_PAYMENTS = True
 INSTALLED_APPS = ["dev.style_guide", "dev.demo_lms", *INSTALLED_APPS]
 COMMERCE_EVENT_ROUTES_EXTRA = {**DEMO_ROUTES, **COMMERCE_EVENT_ROUTES_EXTRA}
-PAYMENT_GATEWAYS = payment_gateways(STRIPE_ACCOUNTS, is_production=False, test_money=True)
+PAYMENT_GATEWAYS = [*stripe_gateways(STRIPE_ACCOUNTS, is_production=False, test_money=True), SANDBOX]

@@ -38,4 +38,4 @@ STORAGES = {
 
 LOGGING = logging_config(json=True)
 
-PAYMENT_GATEWAYS = payment_gateways(STRIPE_ACCOUNTS, is_production=True, test_money=STRIPE_TEST_MODE)
+PAYMENT_GATEWAYS = stripe_gateways(STRIPE_ACCOUNTS, is_production=True, test_money=STRIPE_TEST_MODE)

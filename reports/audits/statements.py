@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from ecommerce.enums import AttemptState, MovementKind
 from ecommerce.gateways.base import Movement, PaymentFailed
+from ecommerce.gateways.labels import gateway_name
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import PaymentAttempt
 from mitxonline.kernel import clock
@@ -68,7 +69,8 @@ class Fetched:
 
     @property
     def name(self) -> str:
-        return f"{self.gateway} ({self.account})" if self.account else self.gateway
+        name = gateway_name(self.gateway)
+        return f"{name} ({self.account})" if self.account else name
 
 
 def fetch_reports(*, now: datetime, since: datetime | None = None) -> list[Fetched]:

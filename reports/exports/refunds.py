@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ecommerce.enums import RefundOrigin, RefundState
+from ecommerce.gateways.labels import gateway_name
 from ecommerce.models import Refund, RefundLine
 from ecommerce.roles import ShopScope
 from reports.exports.base import Asked, Report, ReportAnswer, Row, amount, money_facts, stream
@@ -100,5 +101,5 @@ def _to_row(columns: list[Any], origins: dict[Any, Any], *, rest: Decimal | None
     value = whole if part is None else part
     return (
         at, number, fulfilled_at or placed_at, email, company, title or "", key or "", amount(value, currency),
-        currency, reason, origins.get(origin, origin), by or "", gateway, gateway_id,
+        currency, reason, origins.get(origin, origin), by or "", gateway_name(gateway), gateway_id,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from ecommerce.enums import MovementKind
+from ecommerce.gateways.labels import gateway_name
 from ecommerce.models.fields import amount_field, currency_field
 from mitxonline.kernel.models import TracedModel
 
@@ -44,6 +45,10 @@ class GatewayReport(TracedModel):
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.since:%Y-%m-%d} – {self.until:%Y-%m-%d}"
+
+    @property
+    def gateway_name(self) -> str:
+        return gateway_name(self.gateway)
 
 
 class GatewayEntry(models.Model):

@@ -99,7 +99,7 @@ def test_payments_by_day_after_asking_the_gateway(orders: list[Order], stripe_ap
         source = {"id": f"ch_{order.pk}", "object": "charge", "payment_intent": order.attempts.get().payment_id}
         stripe_api.move("charge", 10000, source, fee=320)
     text = run("payments", "--by-day", "--from", "2026-03-01", "--currency", "usd")
-    assert "stripe  reported until" in text
+    assert "Stripe  reported until" in text
     listed = [line.split() for line in text.splitlines() if line.strip().startswith("2026-03-0")]
     assert [(line[0], line[1], line[3], line[5]) for line in listed] == [
         ("2026-03-02", "96.80", "96.80", "0.00"),
@@ -113,7 +113,7 @@ def test_payments_by_day_after_asking_the_gateway(orders: list[Order], stripe_ap
 def test_a_gateway_without_an_answer_is_said_after_the_figures(orders: list[Order], stripe_api: StripeServer) -> None:
     stripe_api.fail("balance_transactions", 500)
     sentence, text = refused("payments")
-    assert sentence.startswith("stripe gave no report")
+    assert sentence.startswith("Stripe gave no report")
     assert "Single purchases" in text
 
 

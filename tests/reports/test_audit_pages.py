@@ -171,7 +171,7 @@ class TestStatementPage:
         text = " ".join(read(answer).text.split())
         assert "Read 1 entry." in text
         assert "The books agree" in text
-        assert "Paypal reported until" in text
+        assert "PayPal reported until" in text
         again = read(finance.get("/cms/audits/statement/"))
         assert "payment: Reference" in again.text
 
@@ -232,4 +232,4 @@ class TestNightly:
         stripe_api.fail("balance_transactions", 500)
         nightly.audit_all(now=NOON)
         (mail,) = mailoutbox
-        assert "no report from stripe" in mail.body
+        assert "no report from Stripe" in mail.body

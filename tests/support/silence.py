@@ -89,7 +89,17 @@ class SilentServer:
 @pytest.fixture(autouse=True)
 def _closed_breakers() -> None:
     """Close the breakers that another test's silent server opened."""
-    for name in ("stripe", "keycloak", "keycloak-admin", "edx-oauth2", "openedx-lms", "openedx-studio", "mail"):
+    for name in (
+        "stripe",
+        "paypal",
+        "cybersource",
+        "keycloak",
+        "keycloak-admin",
+        "edx-oauth2",
+        "openedx-lms",
+        "openedx-studio",
+        "mail",
+    ):
         close(name)
 
 

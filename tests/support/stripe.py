@@ -12,83 +12,41 @@ import os
 import re
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
 
 import pytest
 from stripe import WebhookSignature
 
+from tests.support.double import DROPPED, PATIENCE, Answer, Call, HttpDouble
 from tests.support.programs import find_program
 
 SECRET_KEY = "sk_test_of_the_tests"
 WEBHOOK_SECRET = "whsec_of_the_tests"
 MOCK_VERSION = "v0.203.0"
-PATIENCE = 60.0
 
 PAGE = """<!doctype html><html lang="en"><title>Pay</title><h1>Pay {amount_total} {currency}</h1>
 <form method="post"><button name="pay" value="1">Pay</button> <button name="back" value="1">Back</button></form>"""
 
 
-@dataclass(slots=True)
-class Call:
-    """A request Stripe received."""
-
-    method: str
-    path: str
-    params: dict[str, str]
-    headers: dict[str, str]
-
-
-@dataclass(slots=True)
-class Failure:
-    """An answer to give instead of the right one; with ``after`` the request takes effect and its answer is lost."""
-
-    status: int
-    error: dict[str, Any]
-    headers: dict[str, str] = field(default_factory=dict)
-    after: bool = False
-    delay: float = 0.0
-
-
-class StripeServer:
+class StripeServer(HttpDouble):
     """An account's state, and what buyers, banks and dashboard users do to it."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.sessions: dict[str, dict[str, Any]] = {}
         self.payments: dict[str, dict[str, Any]] = {}
         self.refunds: dict[str, dict[str, Any]] = {}
         self.disputes: dict[str, dict[str, Any]] = {}
         self.movements: list[dict[str, Any]] = []
         self.moment: Callable[[], float] = time.time
-        self.calls: list[Call] = []
-        self.failures: list[tuple[str, Failure]] = []
         self.livemode = False
         self.page_origin = "https://checkout.stripe.com"
         self._answers: dict[str, tuple[str, int, dict[str, Any]]] = {}
         self._count = itertools.count(1)
-        self._lock = threading.RLock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._http.daemon_threads = True
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join(PATIENCE)
 
     # What happens at Stripe
 
@@ -98,7 +56,7 @@ class StripeServer:
 
     def pay_if_open(self, session_id: str) -> bool:
         """The buyer presses "Pay" on a page that may have expired."""
-        with self._lock:
+        with self.lock:
             is_open = self.sessions[session_id]["status"] == "open"
             if is_open:
                 self.pay(session_id)
@@ -174,12 +132,9 @@ class StripeServer:
         self.movements.insert(0, movement)
         return movement
 
-    def fail(self, path: str, status: int, error: dict[str, Any] | None = None, **options: Any) -> None:
-        """Fail the next call of this path (a regular expression)."""
-        self.failures.append((path, Failure(status, error or {"type": "api_error", "message": "Sorry."}, **options)))
-
-    def calls_to(self, path: str) -> list[Call]:
-        return [call for call in self.calls if re.search(path, call.path)]
+    def fail(self, path: str, status: int, body: Any = None, **options: Any) -> None:
+        """Fail the next call of this path with this error."""
+        super().fail(path, status, {"error": body or {"type": "api_error", "message": "Sorry."}}, **options)
 
     # What it tells by itself
 
@@ -198,8 +153,10 @@ class StripeServer:
 
     # Its side of the wire
 
-    def answer(self, call: Call) -> tuple[int, dict[str, Any], dict[str, str], float]:
-        with self._lock:
+    def answer(self, call: Call) -> Answer:
+        if call.path.startswith("/c/pay/"):
+            return self._show_page(call)
+        with self.lock:
             self.calls.append(call)
             key = call.headers.get("Idempotency-Key", "") if call.method == "POST" else ""
             if known := self._answers.get(key) if key else None:
@@ -207,27 +164,29 @@ class StripeServer:
                     error = {"type": "idempotency_error", "message": "Keys are for the same parameters only."}
                     return 400, {"error": error}, {}, 0.0
                 return known[1], known[2], {"Idempotent-Replayed": "true"}, 0.0
-            failure = self._failure_for(call.path)
+            failure = self.failure_for(call)
             if failure is not None and not failure.after:
-                status, body, headers = failure.status, {"error": failure.error}, failure.headers
+                status, body, headers = failure.status, failure.body, failure.headers
             else:
-                status, body = self._do(call)
+                status, body = self.do(call)
                 headers = {}
             # Refused before it began (validation, limits, conflicts), nothing is kept under the key (F3).
-            if key and (status < 400 or status >= 500):
+            if key and status != DROPPED and (status < 400 or status >= 500):
                 self._answers[key] = (json.dumps([call.path, call.params], sort_keys=True), status, body)
             if failure is not None and failure.after:
-                status, body, headers = failure.status, {"error": failure.error}, failure.headers
+                status, body, headers = failure.status, failure.body, failure.headers
             return status, body, headers, failure.delay if failure else 0.0
 
-    def _failure_for(self, path: str) -> Failure | None:
-        for number, (pattern, failure) in enumerate(self.failures):
-            if re.search(pattern, path):
-                del self.failures[number]
-                return failure
-        return None
+    def _show_page(self, call: Call) -> Answer:
+        session_id = call.path.rpartition("/")[2]
+        session = self.sessions[session_id]
+        if call.method == "GET":
+            return 200, PAGE.format(**session), {}, 0.0
+        if "pay" in call.params:
+            self.pay(session_id)
+        return 303, "", {"Location": session["success_url" if "pay" in call.params else "cancel_url"]}, 0.0
 
-    def _do(self, call: Call) -> tuple[int, dict[str, Any]]:
+    def do(self, call: Call) -> tuple[int, dict[str, Any]]:
         parts = call.path.strip("/").split("/")[1:]
         match call.method, parts:
             case "POST", ["checkout", "sessions"]:
@@ -294,7 +253,7 @@ class StripeServer:
         return session
 
     def _end(self, session_id: str, status: str, paid: str, *, intent: str, **changes: Any) -> dict[str, Any]:
-        with self._lock:
+        with self.lock:
             session = self.sessions[session_id]
             number = next(self._count)
             session.update(status=status, payment_status=paid, payment_intent=f"pi_{number}")
@@ -373,68 +332,6 @@ def _list(found: Iterator[dict[str, Any]]) -> dict[str, Any]:
 
 def _is_of(thing: dict[str, Any], call: Call) -> bool:
     return bool(thing["payment_intent"] == call.params.get("payment_intent"))
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """The HTTP side; each server has a subclass bound to its account."""
-
-    account: ClassVar[StripeServer]
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one packet; apart, the second waits for an acknowledgment of the first
-
-    def do_GET(self) -> None:
-        if self.path.startswith("/c/pay/"):
-            self._show(PAGE.format(**self.account.sessions[self.path.rpartition("/")[2]]))
-        else:
-            self._serve("")
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        if self.path.startswith("/c/pay/"):
-            self._pay(self.path.rpartition("/")[2], dict(parse_qsl(body)))
-        else:
-            self._serve(body)
-
-    def _show(self, text: str) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(text.encode())))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def _pay(self, session_id: str, answer: dict[str, str]) -> None:
-        session = self.account.sessions[session_id]
-        if "pay" in answer:
-            self.account.pay(session_id)
-        self.send_response(303)
-        self.send_header("Location", session["success_url" if "pay" in answer else "cancel_url"])
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-    def _serve(self, body: str) -> None:
-        address = urlsplit(self.path)
-        params = dict(parse_qsl(body or address.query, keep_blank_values=True))
-        call = Call(self.command, address.path, params, dict(self.headers.items()))
-        status, answer, headers, delay = self.account.answer(call)
-        if delay:
-            threading.Event().wait(delay)
-        text = json.dumps(answer).encode()
-        try:
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", "Request-Id": "req_test", **headers}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-        except (BrokenPipeError, ConnectionResetError):  # the caller lost patience, as the test wants
-            self.close_connection = True
-
-
-def _handler(server: StripeServer) -> type[BaseHTTPRequestHandler]:
-    return type("Handler", (_Handler,), {"account": server})
 
 
 @pytest.fixture

@@ -201,5 +201,5 @@ def _rows(plan: RefundPlan) -> list[Sequence[object]]:
 def _describe_plan(plan: RefundPlan) -> str:
     return _("Would refund %(amount)s through %(gateway)s. Nothing was changed.") % {
         "amount": plan.amount.formatted(),
-        "gateway": plan.attempt.gateway,
+        "gateway": plan.attempt.gateway_name,
     }

@@ -15,7 +15,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState, ReviewCause
+from ecommerce.enums import PAYING_STATES, UNSETTLED_STATES, AttemptState, OrderState, ReviewCause
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.events import PaymentDeclined
 from ecommerce.gateways.base import PaymentFailed, PaymentGateway, PaymentNotice, PaymentOutcome
@@ -43,6 +43,9 @@ FULFILLMENT_TIME = timedelta(minutes=2)
 
 MAX_PAUSE = timedelta(hours=1)
 
+# The gateway has been told to take the money, and its answer isn't recorded yet.
+BEING_CAPTURED = Q(state=AttemptState.PROCESSING, capture_until__isnull=False)
+
 # How long to keep asking about an expired payment page that the gateway doesn't know.
 MISSING_AFTER = timedelta(days=1)
 
@@ -58,6 +61,8 @@ def confirm_attempt(*, attempt_id: int, now: datetime) -> Order:
         return attempt.order
     gateway = find_gateway(attempt)
     notice = gateway.look_up(make_session(attempt))
+    if notice.outcome is PaymentOutcome.APPROVED and _begin_capture(attempt, notice, now=now):
+        notice = _capture(attempt, gateway, now=now)
     return _act_on_answer(notice, attempt, gateway, now=now)
 
 
@@ -72,8 +77,9 @@ def confirm_return(*, attempt_id: int, now: datetime) -> Order:
             return confirm_attempt(attempt_id=attempt_id, now=now)
     except PaymentFailed as failure:
         logger.warning("gateway check failed", extra={"attempt": attempt_id, "retriable": failure.retriable})
-        started = PaymentAttempt.objects.filter(pk=attempt_id, state=AttemptState.STARTED)
-        if started.update(came_back_at=now, ask_at=now):
+        waiting = PaymentAttempt.objects.filter(pk=attempt_id)
+        waiting = waiting.filter(Q(state=AttemptState.STARTED) | BEING_CAPTURED)
+        if waiting.update(came_back_at=now, ask_at=now):
             send_tasks(ASK_ABOUT_PAYMENTS, [()])
         return Order.objects.get(attempts=attempt_id)
 
@@ -194,6 +200,8 @@ def find_buyers_attempt(*, reference: UUID, user_id: int, gateway: str | None = 
 
 def next_ask_time(attempt: PaymentAttempt, *, now: datetime) -> datetime:
     """Return when to ask again: after ten minutes, then less and less often, and once when the page has expired."""
+    if attempt.capture_until is not None:
+        return now + timedelta(seconds=settings.PAYMENT_START_SECONDS)
     if attempt.state == AttemptState.PROCESSING:
         return now + timedelta(seconds=settings.PAYMENT_PROCESSING_ASK_SECONDS)
     pause = timedelta(seconds=settings.PAYMENT_ASK_AGAIN_SECONDS) * 2 ** min(attempt.asked, 8)
@@ -212,6 +220,46 @@ def sync_refunds_and_disputes(payment_id: str, gateway: PaymentGateway, *, accou
         record_gap(payment_id, refunds, gateway_name=gateway.name)
     followed += [follow_dispute(each, gateway_name=gateway.name, now=now) for each in disputes]
     return sum(each is not None for each in followed)
+
+
+def _begin_capture(attempt: PaymentAttempt, notice: PaymentNotice, *, now: datetime) -> bool:
+    """Claim the attempt for taking its money, and return whether to do so: the order has to want this payment.
+
+    From here on the order counts as being paid, so that no one cancels it and no other payment page is opened until
+    the gateway has answered. Of two processes one gets the claim, until the call must have ended.
+    """
+    if mismatch_reason(notice, attempt):
+        return False
+    with transaction.atomic():
+        order = Order.objects.locked().get(attempts=attempt.pk)
+        current = PaymentAttempt.objects.locked().get(pk=attempt.pk)
+        is_over = current.capture_until is not None and current.capture_until <= now
+        is_open = current.state == AttemptState.STARTED or (current.state == AttemptState.PROCESSING and is_over)
+        is_paid = order.attempts.filter(state__in=PAYING_STATES).exclude(pk=attempt.pk).exists()
+        if order.state != OrderState.PENDING or not is_open or is_paid:
+            return False
+        current.state = AttemptState.PROCESSING
+        current.capture_until = current.ask_at = now + timedelta(seconds=settings.PAYMENT_START_SECONDS)
+        current.save(update_fields=["state", "capture_until", "ask_at"])
+    return True
+
+
+def _capture(attempt: PaymentAttempt, gateway: PaymentGateway, *, now: datetime) -> PaymentNotice:
+    """Have the gateway take the money, and end the claim unless the money is coming or may be."""
+    mine = PaymentAttempt.objects.filter(BEING_CAPTURED, pk=attempt.pk)
+    try:
+        notice = gateway.capture(make_session(attempt))
+    except PaymentFailed as failure:
+        if failure.retriable:  # what happened is unknown: another call may ask for the same again
+            mine.update(capture_until=now)
+        else:
+            mine.update(capture_until=None, came_back_at=None, state=AttemptState.STARTED)
+        raise
+    if notice.outcome in (PaymentOutcome.PAID, PaymentOutcome.PROCESSING):
+        mine.update(capture_until=None, ask_at=now + timedelta(seconds=settings.PAYMENT_PROCESSING_ASK_SECONDS))
+    else:
+        mine.update(capture_until=None, came_back_at=None, state=AttemptState.STARTED)
+    return notice
 
 
 def _act_on_answer(notice: PaymentNotice, attempt: PaymentAttempt, gateway: PaymentGateway, *, now: datetime) -> Order:
@@ -337,6 +385,7 @@ def _is_paid_by_another(order: Order, attempt: PaymentAttempt) -> bool:
 
 def _record_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
     attempt.state, attempt.settled_at, attempt.ask_at = AttemptState.PAID, now, None
+    attempt.capture_until = None
     attempt.session_id = attempt.session_id or notice.session_id
     attempt.payment_id, attempt.paid_with = notice.payment_id, notice.paid_with[:100]
     if notice.paid is not None:
@@ -391,10 +440,10 @@ def _record_unpaid(attempt: PaymentAttempt, order: Order, outcome: PaymentOutcom
         if order.attempts.filter(state=AttemptState.PROCESSING).exclude(pk=attempt.pk).exists():
             return  # the order waits for another bank already; if this payment comes too, it is refunded
         give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note=_("another attempt is being paid"))
-    attempt.state = new_state
+    attempt.state, attempt.capture_until = new_state, None
     attempt.settled_at = None if new_state == AttemptState.PROCESSING else now
     attempt.ask_at = next_ask_time(attempt, now=now) if new_state == AttemptState.PROCESSING else None
-    attempt.save(update_fields=["state", "settled_at", "ask_at"])
+    attempt.save(update_fields=["state", "settled_at", "ask_at", "capture_until"])
     if new_state == AttemptState.DECLINED and _ends_order(attempt, order, old_state, now):
         close_order(order=order, to=OrderState.DECLINED, now=now, reason=_("the bank declined the payment"))
         publish(PaymentDeclined(order_id=order.pk, purchaser_id=order.purchaser_id))

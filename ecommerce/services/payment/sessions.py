@@ -94,7 +94,6 @@ def make_session(attempt: PaymentAttempt) -> Session:
         reference=attempt.reference,
         total=attempt.money,
         account=attempt.account,
-        is_wanted=attempt.state in OPEN_STATES,
         idempotency_key=attempt.closing_key,
     )
 

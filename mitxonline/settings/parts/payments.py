@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import TypedDict, cast
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from mitxonline.settings.env import env, http_address
+from mitxonline.settings.parts.gateway_accounts import read_accounts
 
 SANDBOX = "ecommerce.gateways.sandbox.SandboxGateway"
 STRIPE = "ecommerce.gateways.stripe.StripeGateway"
@@ -27,30 +27,20 @@ def stripe_accounts(default: StripeAccount, by_host: str) -> dict[str, StripeAcc
 
     `by_host` is JSON: {"shop.example": {"secret_key": "...", "webhook_secrets": ["..."]}}.
     """
+    named = read_accounts("STRIPE_ACCOUNTS", by_host, texts=["secret_key"], lists=["webhook_secrets"])
     accounts = {"": default} if default["secret_key"] else {}
-    try:
-        named = json.loads(by_host or "{}")
-        for host, keys in named.items():
-            accounts[host.lower()] = {
-                "secret_key": str(keys["secret_key"]),
-                "webhook_secrets": [str(secret) for secret in keys["webhook_secrets"]],
-            }
-    except (AttributeError, KeyError, TypeError, ValueError):
-        # Without the value and the original exception, which contain keys.
-        raise ImproperlyConfigured("STRIPE_ACCOUNTS can't be read. See .env.example for its format.") from None
-    return accounts
+    return accounts | {host: cast("StripeAccount", keys) for host, keys in named.items()}
 
 
-def payment_gateways(accounts: Mapping[str, StripeAccount], *, is_production: bool, test_money: bool) -> list[str]:
-    """Return the gateways for new payments, the default one first.
+def stripe_gateways(accounts: Mapping[str, StripeAccount], *, is_production: bool, test_money: bool) -> list[str]:
+    """Return Stripe's gateway, if it has keys.
 
     Raises ImproperlyConfigured for live keys in development, and for test keys in production, where a test card would
     buy courses, unless `test_money` marks a trial installation.
     """
     for host, keys in accounts.items():
         _refuse_unless_suitable(keys["secret_key"], host, wants_live=is_production and not test_money)
-    stripe = [STRIPE] if accounts else []
-    return stripe if is_production else [*stripe, SANDBOX]
+    return [STRIPE] if accounts else []
 
 
 def _refuse_unless_suitable(key: str, host: str, *, wants_live: bool) -> None:
@@ -109,7 +99,7 @@ PAYMENT_PAGE_ORIGINS = payment_page_origins(
 # The payment page on which anyone may choose how a payment ends. Never outside development.
 SANDBOX_PAYMENTS = False
 
-# Adapters by dotted path. New payments use the first one.
+# Adapters by dotted path, in the order in which a buyer reads them. Where there are several, the buyer chooses.
 PAYMENT_GATEWAYS: list[str] = []
 
 # After this time a gateway that was called won't answer any more.

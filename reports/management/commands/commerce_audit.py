@@ -148,7 +148,7 @@ class Command(OperatorCommand):
         )
         if result.audit.has_money:
             for report in newest_reports():
-                told = {"gateway": report.gateway, "account": report.account, "until": format_second(report.until)}
+                told = {"gateway": report.gateway_name, "account": report.account, "until": format_second(report.until)}
                 self.stdout.write(_("%(gateway)s %(account)s reported until %(until)s") % told)
             for each in fetched:
                 if each.failure:

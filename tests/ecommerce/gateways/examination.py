@@ -1,18 +1,25 @@
-"""What the common test set needs of each gateway: the gateway, and a hand on its other side."""
+"""What the exam needs of each gateway: the gateway, and a hand on its other side.
+
+A new gateway is added by its entry in ``BENCHES``. One that is called over HTTP is a ``RemoteBench``, and is also
+examined for what it does when its other side is slow, broken or silent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID, uuid4
+
+import pytest
 
 from ecommerce.gateways.base import PaymentGateway, PaymentLine, PaymentRequest, Session
 from ecommerce.gateways.sandbox import SandboxGateway
-from ecommerce.gateways.stripe import StripeGateway
+from ecommerce.gateways.stripe import StripeGateway, to_units
 from mitxonline.kernel.money import Money
 from tests.factories import NOON
+from tests.support.double import HttpDouble
 from tests.support.stripe import StripeServer, sign
 
 
@@ -22,13 +29,47 @@ class Bench(Protocol):
     @property
     def gateway(self) -> PaymentGateway: ...
 
-    def pay(self, session: Session) -> None: ...
+    def pay(self, session: Session) -> None:
+        """The buyer pays, and the money arrives."""
 
-    def pay_later(self, session: Session) -> None: ...
+    def pay_later(self, session: Session) -> None:
+        """The buyer pays by a way that takes the bank days."""
 
-    def bank_declines(self, session: Session) -> None: ...
+    def bank_declines(self, session: Session) -> None:
+        """The bank declines what ``pay_later`` began."""
 
-    def notice(self, session: Session) -> tuple[bytes, Mapping[str, str]]: ...
+    def notice(self, session: Session) -> tuple[bytes, Mapping[str, str]]:
+        """The notice that the gateway sends about the present state of a paid session, with its headers."""
+
+
+@runtime_checkable
+class RemoteBench(Bench, Protocol):
+    """A gateway that is called over HTTP, with its double.
+
+    ``paths`` says where each verb goes, as a regular expression for "POST /path": "start", "look_up", "refund". A
+    gateway whose verb makes no call leaves that verb out.
+    """
+
+    @property
+    def server(self) -> HttpDouble: ...
+
+    @property
+    def paths(self) -> Mapping[str, str]: ...
+
+    def agree(self, session: Session) -> None:
+        """The buyer does their part on the payment page. Where we then have to take the money, it hasn't moved yet."""
+
+    def refund_there(self, payment_id: str, amount: Money) -> None:
+        """Staff refund on the gateway's own pages."""
+
+    def dispute(self, payment_id: str) -> None:
+        """The buyer disputes the payment."""
+
+    def sessions_begun(self) -> int: ...
+
+    def refunds_made(self) -> int: ...
+
+    def payments_made(self) -> int: ...
 
 
 @dataclass(slots=True)
@@ -53,8 +94,19 @@ class StripeBench:
     gateway: StripeGateway
     server: StripeServer
 
+    @property
+    def paths(self) -> Mapping[str, str]:
+        return {
+            "start": "POST /v1/checkout/sessions$",
+            "look_up": "GET /v1/checkout/sessions/",
+            "refund": "POST /v1/refunds$",
+        }
+
     def pay(self, session: Session) -> None:
         self.server.pay(session.session_id)
+
+    def agree(self, session: Session) -> None:
+        self.server.pay_if_open(session.session_id)
 
     def pay_later(self, session: Session) -> None:
         self.server.pay_later(session.session_id)
@@ -65,6 +117,35 @@ class StripeBench:
     def notice(self, session: Session) -> tuple[bytes, Mapping[str, str]]:
         body = self.server.event("checkout.session.completed", self.server.sessions[session.session_id])
         return body, sign(body)
+
+    def refund_there(self, payment_id: str, amount: Money) -> None:
+        self.server.refund_in_dashboard(payment_id, to_units(amount))
+
+    def dispute(self, payment_id: str) -> None:
+        self.server.dispute(payment_id)
+
+    def sessions_begun(self) -> int:
+        return len(self.server.sessions)
+
+    def refunds_made(self) -> int:
+        return len(self.server.refunds)
+
+    def payments_made(self) -> int:
+        return len(self.server.payments)
+
+
+# The fixture that starts a gateway's double also makes it the shop's only gateway.
+BENCHES: dict[str, Callable[[pytest.FixtureRequest], Bench]] = {
+    "sandbox": lambda _request: SandboxBench(SandboxGateway()),
+    "stripe": lambda request: StripeBench(StripeGateway(), request.getfixturevalue("stripe_api")),
+}
+REMOTE = [name for name in BENCHES if name != "sandbox"]
+
+
+def remote_bench(request: pytest.FixtureRequest, name: str) -> RemoteBench:
+    bench = BENCHES[name](request)
+    assert isinstance(bench, RemoteBench)
+    return bench
 
 
 def a_request(total: Money, *, reference: UUID | None = None, locale: str = "en") -> PaymentRequest:
@@ -87,10 +168,18 @@ def a_request(total: Money, *, reference: UUID | None = None, locale: str = "en"
 def begun(gateway: PaymentGateway, total: Money) -> Session:
     """A session that was started for this total."""
     request = a_request(total)
-    redirect = gateway.start(request)
+    return session_of(request, gateway.start(request).session_id)
+
+
+def session_of(request: PaymentRequest, session_id: str) -> Session:
     return Session(
-        session_id=redirect.session_id,
+        session_id=session_id,
         reference=request.reference,
-        total=total,
+        total=request.total,
         idempotency_key=f"expire:{request.reference}",
     )
+
+
+def accounts_setting(settings: Any, gateway: PaymentGateway) -> dict[str, dict[str, Any]]:
+    accounts: dict[str, dict[str, Any]] = getattr(settings, f"{gateway.name.upper()}_ACCOUNTS")
+    return accounts

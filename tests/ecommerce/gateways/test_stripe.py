@@ -30,7 +30,7 @@ from ecommerce.gateways.base import (
 )
 from ecommerce.gateways.stripe import StripeGateway, from_units, stripe_locale, to_units
 from mitxonline.kernel.money import Money
-from mitxonline.settings.parts.payments import StripeAccount, payment_gateways, stripe_accounts
+from mitxonline.settings.parts.payments import StripeAccount, stripe_accounts, stripe_gateways
 from tests.ecommerce.gateways.examination import a_request, begun
 from tests.factories import NOON
 from tests.support.stripe import SECRET_KEY, WEBHOOK_SECRET, StripeServer, sign
@@ -545,32 +545,32 @@ def account(key: str) -> dict[str, StripeAccount]:
 
 @pytest.mark.parametrize("key", ["sk_live_x", "rk_live_x"])
 def test_a_live_key_is_for_production_only(key: str) -> None:
-    assert payment_gateways(account(key), is_production=True, test_money=False) == [
+    assert stripe_gateways(account(key), is_production=True, test_money=False) == [
         "ecommerce.gateways.stripe.StripeGateway"
     ]
     for is_production, test_money in [(False, True), (True, True)]:
         with pytest.raises(ImproperlyConfigured, match="live key") as refused:
-            payment_gateways(account(key), is_production=is_production, test_money=test_money)
+            stripe_gateways(account(key), is_production=is_production, test_money=test_money)
         assert key not in str(refused.value)
 
 
 def test_a_test_key_is_for_production_only_where_it_is_a_trial() -> None:
     key = "sk_test_x"
-    assert payment_gateways(account(key), is_production=True, test_money=True)
+    assert stripe_gateways(account(key), is_production=True, test_money=True)
     with pytest.raises(ImproperlyConfigured, match="STRIPE_TEST_MODE") as refused:
-        payment_gateways(account(key), is_production=True, test_money=False)
+        stripe_gateways(account(key), is_production=True, test_money=False)
     assert key not in str(refused.value)
 
 
-def test_without_keys_there_is_the_sandbox_and_only_in_development() -> None:
-    assert payment_gateways({}, is_production=False, test_money=True) == ["ecommerce.gateways.sandbox.SandboxGateway"]
-    assert payment_gateways({}, is_production=True, test_money=False) == []
+def test_without_keys_there_is_no_stripe() -> None:
+    assert stripe_gateways({}, is_production=False, test_money=True) == []
+    assert stripe_gateways({}, is_production=True, test_money=False) == []
 
 
 @pytest.mark.parametrize("key", ["pk_test_x", "whsec_x", "nonsense"])
 def test_another_kind_of_key_is_refused(key: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refused:
-        payment_gateways(account(key), is_production=False, test_money=True)
+        stripe_gateways(account(key), is_production=False, test_money=True)
     assert key not in str(refused.value)
 
 
