@@ -25,6 +25,7 @@ from wagtail.models import Page, PagePermissionTester
 
 from b2b.enums import IntegrationType
 from mitxonline.kernel.money import currency_problem, minor_digits, read_currency
+from mitxonline.staff.days import ScheduledPageForm
 
 DEFAULT_PREFIX = "UAI_"
 ORG_KEY_LENGTH = 30
@@ -253,6 +254,8 @@ class OrganizationPage(Unmoderated, Page):
 
 class ContractPage(Unmoderated, Page):
     """The terms of a contract as an editor wrote them. The terms in force are in `ContractTerms`."""
+
+    base_form_class = ScheduledPageForm
 
     name = models.CharField(_("name"), max_length=255)
     description = RichTextField(_("description"), blank=True, features=RICH_TEXT)

@@ -21,6 +21,7 @@ from b2b.selectors.contracts import activity_of, reconciles_of, seats_of
 from b2b.services.contracts.terms import terms_as_written
 from b2b.wagtail_hooks.base import TONES, ContractPageView, contract_url
 from mitxonline.kernel import clock
+from mitxonline.staff.days import LATE_AFTER
 from mitxonline.users.models import User
 
 RECONCILES_SHOWN = 20
@@ -89,10 +90,12 @@ class TermsView(ContractPageView):
         page = ContractPage.objects.get(pk=self.contract.pk)
         seats = seats_of(page.pk)
         reconciles = list(reconciles_of(page.pk)[:1])
+        scheduled_for = page.scheduled_revision.approved_go_live_at if page.scheduled_revision else None
         return super().get_context_data(
             rows=list(term_rows(self.terms, terms_as_written(page.get_latest_revision_as_object()))),
             has_draft=page.has_unpublished_changes or not page.live,
-            scheduled_for=page.scheduled_revision.approved_go_live_at if page.scheduled_revision else None,
+            scheduled_for=scheduled_for,
+            is_late=scheduled_for is not None and scheduled_for < clock.now() - LATE_AFTER,
             seats=seats,
             meter=_meter(seats),
             record=reconcile_row(reconciles[0]) if reconciles else None,

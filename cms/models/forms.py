@@ -12,16 +12,16 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from wagtail.admin.forms import WagtailAdminPageForm
 from wagtail.admin.forms.pages import CopyForm
 from wagtail.models import Page
 
 from cms.models.addresses import is_taken_by_application
+from mitxonline.staff.days import ScheduledPageForm
 
 NEW_PAGE_KEY = "new_page_key"
 
 
-class SitePageForm(WagtailAdminPageForm):
+class SitePageForm(ScheduledPageForm):
     """A new page's form carries a key, by which everything that is sent from it makes one page."""
 
     new_page_key = forms.UUIDField(required=False, widget=forms.HiddenInput)

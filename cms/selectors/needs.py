@@ -14,6 +14,7 @@ from wagtail.permission_policies.pages import PagePermissionPolicy
 from cms.models import CoursePage
 from courses.models import CourseRun
 from courses.models.run import SOURCE_TAG
+from mitxonline.staff.days import LATE_AFTER
 
 
 class PageNeed(TextChoices):
@@ -21,6 +22,7 @@ class PageNeed(TextChoices):
 
     APPROVAL = "approval", _("Waiting for approval")
     DRAFT = "draft", _("Drafts")
+    LATE = "late", _("Not published in time")
     SCHEDULED = "scheduled", _("Scheduled")
     NO_RUN = "no_run", _("Course pages without a run")
 
@@ -40,12 +42,16 @@ def pages_needing(need: str, *, user: Any, now: datetime) -> QuerySet[Page]:
         return without
     pages = pages.annotate(object_key=Cast("pk", CharField()))
     in_workflow = Exists(WorkflowState.objects.active().filter(_of_page()))
+    late = Exists(Revision.objects.filter(_of_page(), approved_go_live_at__lt=now - LATE_AFTER)) | Q(
+        live=True, expire_at__lt=now - LATE_AFTER
+    )
     scheduled = Exists(Revision.objects.filter(_of_page(), approved_go_live_at__isnull=False)) | Q(
-        live=True, expire_at__gt=now
+        live=True, expire_at__isnull=False
     )
     found: QuerySet[Page] = {
         PageNeed.APPROVAL: pages.filter(in_workflow),
-        PageNeed.SCHEDULED: pages.filter(scheduled),
+        PageNeed.LATE: pages.filter(late),
+        PageNeed.SCHEDULED: pages.filter(scheduled & ~late),
         PageNeed.DRAFT: pages.filter(~in_workflow, ~scheduled, has_unpublished_changes=True),
     }[PageNeed(need)]
     return found

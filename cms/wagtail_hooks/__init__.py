@@ -16,6 +16,7 @@ from cms.wagtail_hooks import (  # noqa: F401 – importing them registers their
     page_guards,
     privacy,
     redirects,
+    schedule,
 )
 from cms.wagtail_hooks.catalog import CatalogGroup
 from cms.wagtail_hooks.page_views import SitePageViewSet, site_page_viewsets

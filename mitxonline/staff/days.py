@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar, Protocol
 
 from django import forms
@@ -13,11 +13,14 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from wagtail.admin.forms import WagtailAdminPageForm
 from wagtail.admin.widgets import AdminDateInput
 
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_moment
 
+# Pages are published every minute; one that has been due for longer couldn't be.
+LATE_AFTER = timedelta(minutes=5)
 DAY = re.compile(r"\s*\d{4}-\d{2}-\d{2}\s*")
 
 
@@ -55,6 +58,15 @@ class DayField(forms.DateTimeField):
 
     def prepare_value(self, value: Any) -> Any:
         return clock.date_of(value) if isinstance(value, datetime) else value
+
+
+class ScheduledPageForm(WagtailAdminPageForm):
+    """A page's form that names the zone of its schedule: that of the person's account, which Wagtail activates."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in {"go_live_at", "expire_at"} & self.fields.keys():
+            self.fields[name].help_text = _("Time zone: %(zone)s.") % {"zone": timezone.get_current_timezone_name()}
 
 
 def keep_typed(get_config: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
