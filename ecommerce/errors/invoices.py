@@ -119,13 +119,20 @@ class InvoiceHasEntries(InvoiceRefused):
 
 class NothingToCredit(InvoiceRefused):
     code = "nothing_to_credit"
-    message = _("Enter how many seats the credit note takes back.")
+    message = _("Enter what the credit note takes back.")
 
 
 class CreditTooLarge(InvoiceRefused):
     code = "credit_too_large"
     message = _("Only {left} of “{title}” are left to credit.")
     left: int
+    title: str
+
+
+class SumTooLarge(InvoiceRefused):
+    code = "credit_sum_too_large"
+    message = _("Only {left} of “{title}” is left to credit.")
+    left: str
     title: str
 
 

@@ -486,41 +486,62 @@ class VoidForm(ReasonForm):
         self.fields["keeps_used"].label = _("People who used a code keep their course: %(count)d") % {"count": used}
 
 
+class SumField(forms.DecimalField):
+    """An amount of a lump sum, tax included."""
+
+    def __init__(self, line: LineOfInvoice) -> None:
+        self.left = line.sum_left
+        super().__init__(
+            label=_("Amount to credit: %(title)s") % {"title": line.line.title},
+            required=False,
+            min_value=0,
+            max_digits=12,
+            widget=forms.TextInput(attrs=DECIMAL),
+            help_text=_("Up to %(left)s, tax included.") % {"left": self.left.formatted()},
+            error_messages={"invalid": _("Enter an amount, such as 1249.00.")},
+        )
+
+    def clean(self, value: Any) -> Money | None:
+        amount = super().clean(value)
+        if amount is None:
+            return None
+        if (problem := find_amount_problem(amount, self.left.currency)) is not None:
+            raise ValidationError(problem)
+        if amount > self.left.amount:
+            raise ValidationError(_("At most %(left)s is left to credit.") % {"left": self.left.formatted()})
+        return Money(amount, self.left.currency)
+
+
 class CreditForm(ReasonForm):
-    """How many seats of each line are credited, and why."""
+    """How many seats of each line, and how much of each lump sum, are credited, and why."""
 
     posted_as = forms.UUIDField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, lines: Sequence[LineOfInvoice], counts: dict[int, LineCodes], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["reason"].help_text = _("Printed on the credit note.")
-        self.lines = [each for each in lines if each.seats_left]
+        self.lines = [each for each in lines if each.can_be_credited]
         for each in self.lines:
-            count = counts.get(each.line.pk)
-            self.fields[f"line_{each.line.pk}"] = forms.IntegerField(
-                label=_("Seats to credit: %(title)s") % {"title": each.line.title},
-                required=False,
-                min_value=0,
-                max_value=each.seats_left,
-                widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
-                help_text=_describe_left(each, count),
-                error_messages={
-                    "max_value": _("At most %(left)d are left to credit.") % {"left": each.seats_left},
-                    "invalid": _("Enter a whole number."),
-                },
+            self.fields[_name_line(each)] = (
+                SumField(each) if each.line.is_lump_sum else _seats_field(each, counts.get(each.line.pk))
             )
         if any(count.used for count in counts.values()):
             self.fields["takes_used"] = forms.BooleanField(
                 label=_("Credit seats that are used too; those people keep their course"), required=False
             )
-        self.order_fields([*(f"line_{each.line.pk}" for each in self.lines), "takes_used", "reason"])
+        self.order_fields([*map(_name_line, self.lines), "takes_used", "reason"])
 
     def to_request(self) -> CreditRequest:
         data = self.cleaned_data
         return CreditRequest(
-            seats={each.line.pk: data[f"line_{each.line.pk}"] or 0 for each in self.lines},
+            seats={each.line.pk: data[_name_line(each)] or 0 for each in self.lines if not each.line.is_lump_sum},
             reason=data["reason"],
             takes_used=bool(data.get("takes_used")),
+            amounts={
+                each.line.pk: data[_name_line(each)]
+                for each in self.lines
+                if each.line.is_lump_sum and data[_name_line(each)] is not None
+            },
         )
 
     @property
@@ -529,9 +550,26 @@ class CreditForm(ReasonForm):
         return [(name, str(self.data.get(name))) for name in self.fields if self.data.get(name) not in (None, "")]
 
 
+def _name_line(line: LineOfInvoice) -> str:
+    return f"line_{line.line.pk}"
+
+
+def _seats_field(line: LineOfInvoice, count: LineCodes | None) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=_("Seats to credit: %(title)s") % {"title": line.line.title},
+        required=False,
+        min_value=0,
+        max_value=line.seats_left,
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+        help_text=_describe_left(line, count),
+        error_messages={
+            "max_value": _("At most %(left)d are left to credit.") % {"left": line.seats_left},
+            "invalid": _("Enter a whole number."),
+        },
+    )
+
+
 def _describe_left(line: LineOfInvoice, count: LineCodes | None) -> str:
-    if line.line.is_lump_sum:
-        return _("1 takes back the whole sum: %(amount)s.") % {"amount": line.gross.formatted()}
     left = _("%(left)d of %(seats)d seats can be credited.") % {"left": line.seats_left, "seats": line.line.seats}
     if count is None:
         return left

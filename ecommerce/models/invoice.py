@@ -27,6 +27,7 @@ from ecommerce.enums import (
 )
 from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.product import MAX_SEATS, Product, default_currency
+from mitxonline.kernel.addresses import format_address
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.models import TracedModel
 from mitxonline.kernel.money import Money
@@ -67,8 +68,13 @@ class BilledParty(models.Model):
 
     @property
     def address_lines(self) -> list[str]:
-        city = " ".join(part for part in (self.postal_code, self.city) if part)
-        return [part for part in (*self.street.splitlines(), city, self.region, self.country) if part.strip()]
+        return format_address(
+            street=self.street,
+            postal_code=self.postal_code,
+            city=self.city,
+            region=self.region,
+            country=self.country,
+        )
 
 
 PARTY_FIELDS = tuple(field.name for field in BilledParty._meta.local_fields)
@@ -415,7 +421,11 @@ class InvoiceEntry(TracedModel):
         verbose_name_plural = _("entries of invoices")
         ordering = ["recorded_at", "pk"]
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0, tax__gte=0), name="invoice_entry_has_an_amount"),
+            # A credit note over seats that cost nothing takes them back for nothing.
+            models.CheckConstraint(
+                condition=Q(amount__gt=0, tax__gte=0) | Q(kind=InvoiceEntryKind.CREDIT_NOTE, amount=0, tax=0),
+                name="invoice_entry_has_an_amount",
+            ),
             models.UniqueConstraint(fields=["number"], condition=~Q(number=""), name="credit_note_number_once"),
             models.UniqueConstraint(fields=["series", "year", "sequence"], name="credit_note_sequence_once"),
             models.CheckConstraint(
@@ -446,7 +456,10 @@ class InvoiceEntry(TracedModel):
 
 
 class CreditNoteLine(models.Model):
-    """How many seats of a line a credit note takes back, and their share of the line's amounts."""
+    """How many seats of a line a credit note takes back, and their share of the line's amounts.
+
+    Of a lump sum it takes an amount and no seats.
+    """
 
     entry = models.ForeignKey(
         InvoiceEntry, verbose_name=_("credit note"), on_delete=models.PROTECT, related_name="lines"
@@ -467,7 +480,10 @@ class CreditNoteLine(models.Model):
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["entry", "line"], name="credit_note_line_once"),
-            models.CheckConstraint(condition=Q(seats__gte=1, net__gte=0, tax__gte=0), name="credit_note_line_counts"),
+            models.CheckConstraint(
+                condition=Q(net__gte=0, tax__gte=0) & (Q(seats__gte=1) | Q(net__gt=0) | Q(tax__gt=0)),
+                name="credit_note_line_counts",
+            ),
         ]
 
     def __str__(self) -> str:

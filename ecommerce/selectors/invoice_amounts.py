@@ -32,13 +32,14 @@ def compute_line(*, unit_price: Money, seats: int, discount_percent: Decimal, ta
     return LineAmounts(net, Money(net.amount * (tax_rate or 0) / HUNDRED, unit_price.currency))
 
 
-def share_of(amount: Money, *, seats: int, before: int, taken: int) -> Money:
-    """Return the share of `taken` seats in an amount for `seats`, when the shares of `before` seats were taken earlier.
+def share_of(amount: Money, *, whole: Decimal, before: Decimal, taken: Decimal) -> Money:
+    """Return the share of `taken` in an amount for the `whole`, when the shares of `before` were taken earlier.
 
-    Rounding is cumulative: whatever the steps, all seats together come to exactly the amount.
+    They count seats, or the money of a lump sum. Rounding is cumulative: whatever the steps, all of them together come
+    to exactly the amount.
     """
-    return _up_to(amount, before + taken, seats) - _up_to(amount, before, seats)
+    return _up_to(amount, before + taken, whole) - _up_to(amount, before, whole)
 
 
-def _up_to(amount: Money, count: int, seats: int) -> Money:
-    return Money(amount.amount * count / seats, amount.currency)
+def _up_to(amount: Money, count: Decimal, whole: Decimal) -> Money:
+    return Money(amount.amount * count / whole, amount.currency)

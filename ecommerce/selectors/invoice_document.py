@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from ecommerce.enums import InvoiceState
 from ecommerce.models import Invoice, InvoiceEntry, InvoiceLine, ShopSettings
+from ecommerce.selectors.discount_text import percent_text
 from mitxonline.kernel.dates import format_day
 from mitxonline.kernel.money import Money
 
@@ -23,15 +24,20 @@ class PrintedParty:
 
 @dataclass(frozen=True, slots=True)
 class PrintedLine:
-    """A line with its own amounts. ``seats`` is empty for a lump sum."""
+    """A line with its own amounts. ``seats`` is empty for a lump sum, the price for a part of one."""
 
     title: str
     detail: str
     seats: str
-    unit_price: Money
+    unit_price: Money | None
     discount: str
     net: Money
+    tax_rate: str
     tax: Money
+
+    @property
+    def gross(self) -> Money:
+        return self.net + self.tax
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,24 +148,34 @@ def _invoice_facts(invoice: Invoice) -> list[tuple[str, str]]:
 
 
 def _print_line(line: InvoiceLine, seats: int, net: Decimal, tax: Decimal, invoice: Invoice) -> PrintedLine:
-    discount = f"{line.discount_percent.normalize():f} %" if line.discount_percent else ""
+    is_part_of_sum = not seats
+    discount = percent_text(line.discount_percent) if line.discount_percent and not is_part_of_sum else ""
     return PrintedLine(
         title=line.title,
         detail=line.item_id,
         seats="" if line.is_lump_sum else str(seats),
-        unit_price=Money(line.unit_price, invoice.currency),
+        unit_price=None if is_part_of_sum else Money(line.unit_price, invoice.currency),
         discount=discount,
         net=Money(net, invoice.currency),
+        tax_rate=name_tax_rate(invoice),
         tax=Money(tax, invoice.currency),
     )
+
+
+def name_tax_rate(invoice: Invoice) -> str:
+    """Return the rate of its lines, “0%” for reverse charge; nothing where no tax is charged."""
+    if invoice.is_reverse_charge:
+        return percent_text(Decimal(0))
+    return percent_text(invoice.tax_rate) if invoice.tax_rate is not None else ""
 
 
 def _label_tax(invoice: Invoice, shop: ShopSettings) -> str:
     """“VAT 23 %”, “VAT 0 % (reverse charge)”, or nothing where no tax is charged."""
     name = (shop.invoice_tax_name if invoice.is_draft else invoice.tax_name) or _("Tax")
+    rate = name_tax_rate(invoice)
     if invoice.is_reverse_charge:
-        return _("%(tax)s 0 %% (reverse charge)") % {"tax": name}
-    return f"{name} {invoice.tax_rate.normalize():f} %" if invoice.tax_rate is not None else ""
+        return _("%(tax)s %(rate)s (reverse charge)") % {"tax": name, "rate": rate}
+    return f"{name} {rate}" if rate else ""
 
 
 def _note_tax(invoice: Invoice, shop: ShopSettings) -> str:

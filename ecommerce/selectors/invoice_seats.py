@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from django.db.models import Count, Q
 
@@ -25,11 +26,15 @@ class LineCodes:
 
 @dataclass(frozen=True, slots=True)
 class CreditRequest:
-    """The seats to take back by line. ``takes_used`` also those that are used: their people keep the course."""
+    """The seats to take back by line, and the amounts of lump sums, tax included.
+
+    ``takes_used`` also seats that are used: their people keep the course.
+    """
 
     seats: Mapping[int, int]
     reason: str
     takes_used: bool = False
+    amounts: Mapping[int, Money] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +124,13 @@ def count_seats(invoice: Invoice) -> dict[int, LineCodes]:
 def plan_credit(invoice: Invoice, request: CreditRequest) -> CreditPlan:
     """Return what the credit note will do; whether it may is checked by the service."""
     counts = count_seats(invoice)
-    lines = [
-        _plan_line(line, request.seats[line.line.pk], counts.get(line.line.pk, LineCodes()))
-        for line in read_lines(invoice)
-        if request.seats.get(line.line.pk)
-    ]
+    lines = []
+    for line in read_lines(invoice):
+        amount, seats = request.amounts.get(line.line.pk), request.seats.get(line.line.pk)
+        if line.line.is_lump_sum and amount:
+            lines.append(_plan_sum(line, amount))
+        elif seats and not line.line.is_lump_sum:
+            lines.append(_plan_line(line, seats, counts.get(line.line.pk, LineCodes())))
     return CreditPlan(invoice, request, tuple(lines))
 
 
@@ -135,13 +142,22 @@ def _plan_line(line: LineOfInvoice, seats: int, counts: LineCodes) -> CreditedLi
     # After it, no more codes work than seats are paid for. Codes that staff switched off before count towards it.
     seats_after = max(line.seats_left - seats, 0)
     kept = max(seats_after - counts.used, 0)
-    before, total = line.credited_seats, line.line.seats
-    taken = min(seats, line.seats_left)
+    before, whole = Decimal(line.credited_seats), Decimal(line.line.seats)
+    taken = Decimal(min(seats, line.seats_left))
     return CreditedLine(
         line=line,
         seats=seats,
-        net=share_of(line.net, seats=total, before=before, taken=taken),
-        tax=share_of(line.tax, seats=total, before=before, taken=taken),
+        net=share_of(line.net, whole=whole, before=before, taken=taken),
+        tax=share_of(line.tax, whole=whole, before=before, taken=taken),
         codes_off=max(counts.free - kept, 0),
         used=max(counts.used - seats_after, 0),
     )
+
+
+def _plan_sum(line: LineOfInvoice, amount: Money) -> CreditedLine:
+    """Split an amount of a lump sum. Its tax is the share in what is credited so far, so that all comes to the line."""
+    taken, whole = min(amount, line.sum_left), line.gross
+    tax = whole.zero
+    if not whole.is_zero:
+        tax = share_of(line.tax, whole=whole.amount, before=line.credited.amount, taken=taken.amount)
+    return CreditedLine(line=line, seats=0, net=amount - tax, tax=tax, codes_off=0, used=0)

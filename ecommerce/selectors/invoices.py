@@ -25,6 +25,7 @@ from ecommerce.models import (
 )
 from ecommerce.models.invoice import PARTY_FIELDS
 from ecommerce.roles import WHOLE_SHOP, ShopScope
+from ecommerce.selectors.discount_text import percent_text
 from mitxonline.kernel.dates import format_day
 from mitxonline.kernel.fingerprint import fingerprint
 from mitxonline.kernel.money import Money
@@ -62,8 +63,22 @@ class LineOfInvoice:
         return self.net + self.tax
 
     @property
+    def discount(self) -> str:
+        return percent_text(self.line.discount_percent) if self.line.discount_percent else ""
+
+    @property
     def seats_left(self) -> int:
         return self.line.seats - self.credited_seats
+
+    @property
+    def sum_left(self) -> Money:
+        """What wasn't credited yet, tax included."""
+        return self.gross - self.credited
+
+    @property
+    def can_be_credited(self) -> bool:
+        """Whether seats are left, or part of a lump sum: of that amounts are credited, not seats."""
+        return not self.sum_left.is_zero if self.line.is_lump_sum else self.seats_left > 0
 
 
 @dataclass(frozen=True, slots=True)

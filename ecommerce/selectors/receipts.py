@@ -24,6 +24,7 @@ from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.models import Order, OrderLine, OrderLineCourse, OrderQuerySet, PaymentAttempt, Refund, ShopSettings
 from ecommerce.selectors.refund_window import RefundWindow, refund_window
 from ecommerce.selectors.shop import shop_settings
+from mitxonline.kernel.addresses import format_address
 from mitxonline.kernel.money import Money
 
 
@@ -154,8 +155,15 @@ class BilledTo:
     @property
     def text(self) -> str:
         """Return the address on one line, without the name."""
-        city = " ".join(part for part in (self.postal_code, self.city) if part)
-        return ", ".join(part for part in (*self.street.split("\n"), city, self.region, self.country) if part)
+        return ", ".join(
+            format_address(
+                street=self.street,
+                postal_code=self.postal_code,
+                city=self.city,
+                region=self.region,
+                country=self.country,
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from ecommerce.forms.invoices import (
 )
 from ecommerce.models import Customer, Invoice, InvoiceEntry
 from ecommerce.roles import ShopScope
+from ecommerce.selectors.invoice_document import name_tax_rate
 from ecommerce.selectors.invoice_seats import count_seats
 from ecommerce.selectors.invoices import InvoiceFile, draft_fingerprint, invoices_in, read_invoice
 from ecommerce.selectors.order_desk import read_log
@@ -132,9 +133,10 @@ class InvoiceView(InvoiceMixin, StaffPage):
             links=links,
             lines=[(line, counts.get(line.line.pk)) for line in self.file.lines],
             has_codes=bool(counts),
+            tax_rate=name_tax_rate(self.invoice),
             log=list(read_log(self.invoice)),
             can_void=self.invoice.is_alive and not (self.invoice.paid_total or self.invoice.credited_total),
-            can_credit=self.invoice.is_alive and any(line.seats_left for line in self.file.lines),
+            can_credit=self.invoice.is_alive and any(line.can_be_credited for line in self.file.lines),
             **kwargs,
         )
 

@@ -128,7 +128,7 @@ def test_the_totals_are_the_sums_of_the_lines() -> None:
 
 def test_shares_of_seats_come_to_exactly_the_whole() -> None:
     amount = Money("100.00", "USD")
-    parts = [share_of(amount, seats=3, before=before, taken=1) for before in range(3)]
+    parts = [share_of(amount, whole=Decimal(3), before=Decimal(before), taken=Decimal(1)) for before in range(3)]
     assert [str(part.amount) for part in parts] == ["33.33", "33.34", "33.33"]
     assert Money.sum(parts, "USD") == amount
 

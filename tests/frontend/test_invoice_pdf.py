@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from io import BytesIO
+from itertools import pairwise
 
 import pytest
 from django.conf import LazySettings
+from pypdf import PdfReader
 
 from ecommerce.models import Invoice
 from ecommerce.services.invoices.drafts import DraftLine
@@ -33,7 +36,7 @@ def test_it_names_both_parties_their_tax_numbers_and_the_tax() -> None:
         "Northgate Health",
         "IE7654321W",
         "PO-4711",
-        "VAT 23 %",
+        "VAT 23%",
         "$299.97",
         "$68.99",
         "$368.96",
@@ -48,7 +51,7 @@ def test_reverse_charge_is_noted_and_charges_nothing() -> None:
     set_seller(invoice_tax_name="VAT", reverse_charge_note="Reverse charge: the recipient owes the VAT.")
     invoice = make_invoice(line_of(), is_reverse_charge=True, tax_rate=Decimal(23))
     text, _pages = words(invoice)
-    assert "VAT 0 % (reverse charge)" in text
+    assert "VAT 0% (reverse charge)" in text
     assert "the recipient owes the VAT" in text
     assert invoice.tax_total == 0
 
@@ -80,7 +83,39 @@ def test_sixty_lines_take_several_pages_with_headings_and_totals_together() -> N
     assert text.count("Unit price") == pages or text.count("Unit price") == pages - 1
     assert all(f"Workshop {number}" in text for number in range(60))
     assert "$1,201.20" in text
-    assert f"Page {pages}" in text
+    assert all(f"Page {number} of {pages}" in text for number in range(1, pages + 1))
+
+
+def test_each_page_begins_with_what_the_pages_before_it_come_to() -> None:
+    set_seller(invoice_tax_name="VAT")
+    lines = [DraftLine(title=f"Workshop {number}", seats=1, unit_price=Decimal("10.01")) for number in range(60)]
+    file = draw_invoice_file(make_draft(*lines, tax_rate=Decimal(23)), now=NOON)
+    pages = [" ".join(page.extract_text().split()) for page in PdfReader(BytesIO(file)).pages]
+    printed = 0
+    for before, after in pairwise(pages):
+        printed += before.count("Workshop ")
+        if "Workshop " in after:
+            carried = f"${printed * Decimal('12.31'):,}"
+            assert f"Carried forward {carried}" in before
+            assert f"Brought forward {carried}" in after
+    assert printed + pages[-1].count("Workshop ") == 60
+    assert "Carried forward" not in pages[-1]
+
+
+def test_each_line_has_its_rate_tax_and_gross_and_the_country_is_named() -> None:
+    set_seller(invoice_tax_name="VAT")
+    first, second = line_of(seats=3, price="99.99"), line_of(seats=1, price="0.10", discount="50")
+    text, _pages = words(make_invoice(first, second, tax_rate=Decimal("8.375")))
+    assert "3 $99.99 $299.97 8.375% $25.12 $325.09" in text
+    assert "1 $0.10 50% $0.05 8.375% $0.00 $0.05" in text
+    assert "Ireland" in text
+    assert " IE " not in text
+
+
+def test_a_huge_amount_is_printed_smaller_not_cut() -> None:
+    set_seller()
+    text, _pages = words(make_draft(line_of(seats=1, price="99999999.98")))
+    assert "$99,999,999.98" in text
 
 
 def test_names_in_any_script_are_printed() -> None:

@@ -29,6 +29,7 @@ from ecommerce.errors.invoices import (
     PaymentReversedAlready,
     PaymentTooLarge,
     SeatsAreUsed,
+    SumTooLarge,
 )
 from ecommerce.events import CreditNoteIssued, InvoiceVoided
 from ecommerce.models import CreditNoteLine, Invoice, InvoiceEntry, SeatSale
@@ -134,7 +135,8 @@ def issue_credit_note(
 ) -> InvoiceEntry:
     """Take seats back from an invoice: their share of its amounts, and as many codes that no one has used.
 
-    Raises InvoiceUnknown, InvoiceNotIssued, InvoiceIsVoid, NothingToCredit, CreditTooLarge, SeatsAreUsed, PlanChanged.
+    Of lump sums it takes amounts. Raises InvoiceUnknown, InvoiceNotIssued, InvoiceIsVoid, NothingToCredit,
+    CreditTooLarge, SumTooLarge, SeatsAreUsed, PlanChanged.
     """
     require_text(request.reason)
     with transaction.atomic():
@@ -246,15 +248,21 @@ def _check_money(invoice: Invoice, moved: MoneyMoved, *, today: date) -> None:
 
 
 def _check_credit(plan: CreditPlan) -> None:
-    if not plan.lines or any(each.seats < 1 for each in plan.lines):
+    if not plan.lines:
         raise NothingToCredit
     for each in plan.lines:
-        if each.seats > each.line.seats_left:
-            raise CreditTooLarge(left=each.line.seats_left, title=each.line.line.title)
+        title = each.line.line.title
+        if each.line.line.is_lump_sum:
+            if each.gross.is_zero or each.gross.is_negative:
+                raise NothingToCredit
+            if each.gross > each.line.sum_left:
+                raise SumTooLarge(left=each.line.sum_left.formatted(), title=title)
+        elif each.seats < 1:
+            raise NothingToCredit
+        elif each.seats > each.line.seats_left:
+            raise CreditTooLarge(left=each.line.seats_left, title=title)
         if each.used and not plan.request.takes_used:
-            raise SeatsAreUsed(used=each.used, title=each.line.line.title)
-    if plan.amount.is_zero:
-        raise NothingToCredit
+            raise SeatsAreUsed(used=each.used, title=title)
 
 
 def _add_moved(
