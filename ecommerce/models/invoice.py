@@ -420,6 +420,7 @@ class InvoiceEntry(TracedModel):
         verbose_name = _("entry of an invoice")
         verbose_name_plural = _("entries of invoices")
         ordering = ["recorded_at", "pk"]
+        indexes = [models.Index(fields=["trace_id"], condition=~Q(trace_id=""), name="invoice_entry_by_trace")]
         constraints = [
             # A credit note over seats that cost nothing takes them back for nothing.
             models.CheckConstraint(

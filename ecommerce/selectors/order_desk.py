@@ -475,6 +475,8 @@ def _describe_outcome(action: str, data: Mapping[str, Any]) -> Iterator[str]:
     amount, _space, currency = str(data.get("amount", "")).partition(" ")
     if currency:
         yield Money(amount, currency).formatted()
+    elif amount:
+        yield amount
     if state := data.get("state"):
         yield str(dict(states.choices).get(state, state))
     if failure := data.get("failure"):

@@ -119,11 +119,11 @@ class ShopSource(Source):
 
     def tell(self, scope: Scope) -> Iterator[Entry]:
         if scope.is_about(SubjectKind.PERSON):
-            uses = scope.read(_uses().filter(user=scope.subject.pk), "uses")
+            uses = scope.read(uses_at_hand().filter(user=scope.subject.pk), "uses")
             yield from _tell_baskets(scope)
             orders = Order.objects.filter(purchaser=scope.subject.pk)
         elif scope.is_about(SubjectKind.CODE):
-            uses = scope.read(_uses().filter(code=scope.subject.pk), "uses")
+            uses = scope.read(uses_at_hand().filter(code=scope.subject.pk), "uses")
             in_carts = scope.read(
                 BasketCode.objects.filter(code=scope.subject.pk).select_related("basket__user"), "carts"
             )
@@ -132,7 +132,7 @@ class ShopSource(Source):
             scope.add("code", [scope.subject.pk])
             yield from _tell_registration_code(scope)
         elif scope.is_about(SubjectKind.ORDER):
-            uses = scope.read(_uses().filter(order=scope.subject.pk), "uses")
+            uses = scope.read(uses_at_hand().filter(order=scope.subject.pk), "uses")
             orders = Order.objects.filter(pk=scope.subject.pk)
         elif scope.subject.trace_id:
             orders = Order.objects.filter(_touched_in(scope.subject.trace_id))
@@ -219,22 +219,26 @@ def _tell_registration_code(scope: Scope) -> Iterator[Entry]:
     for change in scope.read(
         changes.select_related("by", "run_before", "run_after", "use__user", "refund__order"), "changes"
     ):
-        sentence = _CHANGE_SENTENCES[CodeChangeKind(change.kind)]()
-        details = [change.reason]
-        if change.run_before is not None and change.run_after is not None:
-            details.insert(0, f"{change.run_before.courseware_id} → {change.run_after.courseware_id}")
-        if change.use is not None:
-            person = scope.viewer.name_person(change.use.user)
-            details.insert(0, _("Redeemed by %(person)s") % {"person": person})
-        yield Entry(
-            at=change.at,
-            kind=EntryKind.CODE,
-            sentence=sentence,
-            details=tuple(details),
-            person=scope.viewer.name_person(change.by),
-            links=_order_link(scope, change.refund.order if change.refund is not None else None),
-            trace_id=change.trace_id,
-        )
+        refunded = change.refund.order if change.refund is not None else None
+        yield replace(describe_change(change, scope), links=_order_link(scope, refunded))
+
+
+def describe_change(change: RegistrationCodeChange, scope: Scope) -> Entry:
+    sentence = _CHANGE_SENTENCES[CodeChangeKind(change.kind)]()
+    details = [change.reason]
+    if change.run_before is not None and change.run_after is not None:
+        details.insert(0, f"{change.run_before.courseware_id} → {change.run_after.courseware_id}")
+    if change.use is not None:
+        person = scope.viewer.name_person(change.use.user)
+        details.insert(0, _("Redeemed by %(person)s") % {"person": person})
+    return Entry(
+        at=change.at,
+        kind=EntryKind.CODE,
+        sentence=sentence,
+        details=tuple(details),
+        person=scope.viewer.name_person(change.by),
+        trace_id=change.trace_id,
+    )
 
 
 _CHANGE_SENTENCES = {
@@ -246,7 +250,7 @@ _CHANGE_SENTENCES = {
 }
 
 
-def _uses() -> Any:
+def uses_at_hand() -> Any:
     return CodeUse.objects.select_related(CODE, "user", "order")
 
 
@@ -334,7 +338,7 @@ class _Stories:
     def _find_uses(self) -> Sequence[CodeUse]:
         if not self.scope.subject.trace_id or not self.orders:
             return self.uses
-        return self._read(_uses(), "uses")
+        return self._read(uses_at_hand(), "uses")
 
     def _read(self, rows: Any, name: str) -> list[Any]:
         return self.scope.read(rows.filter(order__in=self.orders), name)

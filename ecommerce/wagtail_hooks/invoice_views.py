@@ -30,7 +30,7 @@ from ecommerce.forms.invoices import (
     read_typed_lines,
 )
 from ecommerce.models import Customer, Invoice, InvoiceEntry
-from ecommerce.roles import ShopScope
+from ecommerce.roles import Action, ShopScope, may
 from ecommerce.selectors.invoice_document import name_tax_rate
 from ecommerce.selectors.invoice_seats import count_seats
 from ecommerce.selectors.invoices import InvoiceFile, draft_fingerprint, invoices_in, read_invoice
@@ -46,6 +46,7 @@ from mitxonline.kernel import audit, clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.fingerprint import PlanChanged
 from mitxonline.kernel.forms import refusals_on
+from mitxonline.kernel.timeline import SubjectKind, timeline_url
 from mitxonline.staff.pages import StaffButtonView, StaffFormPage, StaffPage, StaffPageMixin
 
 # Other apps name what an invoice is about: functions of the request and the invoice that return (label, address) pairs.
@@ -134,11 +135,18 @@ class InvoiceView(InvoiceMixin, StaffPage):
             lines=[(line, counts.get(line.line.pk)) for line in self.file.lines],
             has_codes=bool(counts),
             tax_rate=name_tax_rate(self.invoice),
+            timeline=self._find_timeline(),
             log=list(read_log(self.invoice)),
             can_void=self.invoice.is_alive and not (self.invoice.paid_total or self.invoice.credited_total),
             can_credit=self.invoice.is_alive and any(line.can_be_credited for line in self.file.lines),
             **kwargs,
         )
+
+    def _find_timeline(self) -> str:
+        """Return the address of its timeline, for those who may search timelines for invoices."""
+        if not may(self.request.user, Action.INVOICE_VIEW):
+            return ""
+        return timeline_url(SubjectKind.INVOICE, self.invoice.pk)
 
 
 class DraftFormPage(StaffFormPage):

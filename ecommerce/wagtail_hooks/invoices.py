@@ -18,6 +18,7 @@ from wagtail.admin.ui.tables import Column, UpdatedAtColumn
 from wagtail.admin.views.generic.chooser import ChooseResultsView, ChooseView, ChosenView
 from wagtail.admin.viewsets.base import ViewSet
 from wagtail.admin.viewsets.chooser import ChooserViewSet
+from wagtail.admin.widgets.button import HeaderButton
 from wagtail.snippets.models import register_snippet
 from wagtail.snippets.views.chooser import SnippetChooserViewSet, SnippetChosenMultipleView, SnippetChosenView
 
@@ -28,7 +29,8 @@ from ecommerce.wagtail_hooks import invoice_views as views
 from ecommerce.wagtail_hooks.invoice_lists import INVOICES, InvoiceIndex
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
 from mitxonline.kernel.choosers import SearchedChooseResultsView, SearchedChooseView, WordsForm
-from mitxonline.staff.snippets import StaffSnippetViewSet
+from mitxonline.kernel.timeline import SubjectKind, timeline_url
+from mitxonline.staff.snippets import StaffSnippetEditView, StaffSnippetViewSet
 from mitxonline.users.models import User
 
 
@@ -132,7 +134,18 @@ def register_accounts() -> ViewSet:
     return ACCOUNTS
 
 
+class CustomerEditView(StaffSnippetEditView):
+    @cached_property
+    def header_buttons(self) -> list[Any]:
+        buttons: list[Any] = super().header_buttons
+        if not may(self.request.user, Action.INVOICE_VIEW):
+            return buttons
+        url = timeline_url(SubjectKind.CUSTOMER, self.object.pk)
+        return [*buttons, HeaderButton(_("What happened?"), url=url, icon_name="history")]
+
+
 class CustomerViewSet(StaffSnippetViewSet):
+    edit_view_class = CustomerEditView
     model = Customer
     icon = "group"
     menu_label = _("Customers")

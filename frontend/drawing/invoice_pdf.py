@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
 from django.utils.translation import gettext as _
 from fpdf.enums import MethodReturnValue, XPos, YPos
@@ -207,7 +208,7 @@ class _LineTable:
         self, text: str, *, size: float, bold: bool = False, color: tuple[int, int, int] = INK, is_drawn: bool
     ) -> float:
         self.pdf._set_style(size=size, bold=bold, color=color)
-        height: float = self.pdf.multi_cell(
+        height = self.pdf.multi_cell(
             WIDTH,
             ROW,
             self.pdf._prepare(text) or " ",
@@ -217,7 +218,7 @@ class _LineTable:
             dry_run=not is_drawn,
             output=MethodReturnValue.HEIGHT,
         )
-        return height
+        return cast("float", height)
 
 
 def _tax_lines(party: PrintedParty) -> list[str]:

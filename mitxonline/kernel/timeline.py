@@ -37,6 +37,9 @@ class SubjectKind(TextChoices):
     PERSON = "person", gettext_lazy("Person")
     CODE = "code", gettext_lazy("Code")
     CONTRACT = "contract", gettext_lazy("Contract")
+    INVOICE = "invoice", gettext_lazy("Invoice")
+    CREDIT_NOTE = "credit_note", gettext_lazy("Credit note")
+    CUSTOMER = "customer", gettext_lazy("Customer")
     TRACE = "trace", gettext_lazy("Trace")
     DELIVERY = "delivery", gettext_lazy("Delivery")
 
@@ -45,6 +48,7 @@ class EntryKind(TextChoices):
     ORDER = "order", gettext_lazy("Order")
     PAYMENT = "payment", gettext_lazy("Payment")
     REFUND = "refund", gettext_lazy("Refund")
+    INVOICE = "invoice", gettext_lazy("Invoice")
     CODE = "code", gettext_lazy("Code")
     SEAT = "seat", gettext_lazy("Seat")
     COURSE = "course", gettext_lazy("Course")
@@ -59,6 +63,7 @@ READERS: Mapping[EntryKind, tuple[str, ...]] = {
     EntryKind.ORDER: ("ecommerce.view_order",),
     EntryKind.PAYMENT: ("ecommerce.view_order",),
     EntryKind.REFUND: ("ecommerce.view_order",),
+    EntryKind.INVOICE: ("ecommerce.view_invoice",),
     EntryKind.CODE: ("ecommerce.view_discount", "b2b.view_contractpage"),
     EntryKind.SEAT: ("b2b.view_contractpage",),
     EntryKind.COURSE: ("users.view_user", "ecommerce.view_order", "b2b.view_contractpage"),
@@ -71,6 +76,9 @@ OF_SUBJECT: Mapping[SubjectKind, frozenset[EntryKind]] = {
     SubjectKind.PERSON: frozenset({EntryKind.ACCOUNT, EntryKind.COURSE, EntryKind.MAIL}),
     SubjectKind.CODE: frozenset({EntryKind.CODE, EntryKind.MAIL}),
     SubjectKind.CONTRACT: frozenset({EntryKind.CODE, EntryKind.SEAT, EntryKind.COURSE, EntryKind.MAIL, EntryKind.WORK}),
+    SubjectKind.INVOICE: frozenset({EntryKind.INVOICE, EntryKind.CODE, EntryKind.MAIL, EntryKind.WORK}),
+    SubjectKind.CREDIT_NOTE: frozenset({EntryKind.INVOICE, EntryKind.MAIL, EntryKind.WORK}),
+    SubjectKind.CUSTOMER: frozenset({EntryKind.INVOICE, EntryKind.MAIL, EntryKind.WORK}),
     SubjectKind.TRACE: frozenset({EntryKind.WORK}),
     SubjectKind.DELIVERY: frozenset({EntryKind.WORK}),
 }

@@ -19,6 +19,8 @@ KINDS: Mapping[str, EntryKind] = {
     "ecommerce.notice": EntryKind.PAYMENT,
     "ecommerce.order": EntryKind.ORDER,
     "ecommerce.refund": EntryKind.REFUND,
+    "ecommerce.invoice": EntryKind.INVOICE,
+    "ecommerce.customer": EntryKind.INVOICE,
     "ecommerce.discount": EntryKind.CODE,
     "b2b.code": EntryKind.CODE,
     "b2b.invitation": EntryKind.CODE,

@@ -66,7 +66,8 @@ class SearchForm(forms.Form):
         max_length=200,
         strip=True,
         help_text=gettext_lazy(
-            "An order number, an e-mail address, a code, a contract’s name or id, a trace id or a delivery’s number."
+            "An order number, an e-mail address, a code, the number of an invoice or a credit note, the name of a "
+            "customer or a contract, a trace id or a delivery’s number."
         ),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         error_messages={"required": gettext_lazy("Enter what you are looking for.")},

@@ -21,7 +21,9 @@ COLUMNS = ("At", "Kind", "What", "Details", "Amount", "Currency", "By", "Trace",
 
 def add_trace_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "what", help="order number, e-mail address, code, name or id of a contract, trace id, or number of a delivery"
+        "what",
+        help="order number, e-mail address, code, number of an invoice or credit note, name of a customer, "
+        "name or id of a contract, trace id, or number of a delivery",
     )
 
 

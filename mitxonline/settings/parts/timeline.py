@@ -4,6 +4,7 @@
 TIMELINE_SOURCES = (
     "mitxonline.users.timeline.ACCOUNTS",
     "ecommerce.selectors.timeline.SHOP",
+    "ecommerce.selectors.invoice_timeline.INVOICES",
     "courses.selectors.timeline.COURSES",
     "b2b.selectors.timeline.CONTRACTS",
     "mitxonline.coordinator.timeline.DELIVERIES",
