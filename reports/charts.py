@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from django.utils.translation import gettext as _
 
@@ -12,6 +12,8 @@ WIDTH, HEIGHT = 720, 240
 LEFT, RIGHT, TOP, BOTTOM = 72, 8, 12, 32
 LABELS = 6
 STEPS = 4
+LONGEST_LABEL = 18  # characters that fit between two labels
+LYING_WIDTH, LYING_HEIGHT = 1000, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +52,40 @@ class Chart:
     right: int = WIDTH - RIGHT
     baseline: float = HEIGHT - BOTTOM
     bottom: int = HEIGHT - 10
+    is_lying: bool = False
 
 
 def draw_bars(title: str, points: Sequence[tuple[str, Decimal | int, str]], *, unit: str = "") -> Chart:
-    """Draw points of a label, a value and its text. Values below zero hang from the baseline."""
-    values = [Decimal(value) for _label, value, _text in points] or [Decimal(0)]
-    top, low = _round_up(max(*values, Decimal(0))), -_round_up(max(*(-value for value in values), Decimal(0)))
-    if top == low:
-        top = Decimal(STEPS)
-    room = HEIGHT - TOP - BOTTOM
-    scale = room / float(top - low)
-    baseline = TOP + float(top) * scale
+    """Draw points of a label, a value and its text. Values below zero hang from the baseline.
+
+    Where labels are too long to stand side by side, such as the titles of courses, the bars lie below each other.
+    """
+    ticks = choose_ticks([Decimal(value) for _label, value, _text in points])
+    if any(len(label) > LONGEST_LABEL for label, _value, _text in points):
+        return _draw_lying(title, points, ticks, unit=unit)
+    return _draw_standing(title, points, ticks, unit=unit)
+
+
+def choose_ticks(values: Sequence[Decimal]) -> list[Decimal]:
+    """Return multiples of a round step (1, 2 or 5 times a power of ten) from below the lowest to above the highest.
+
+    Zero is always one of them, so that the baseline has a tick of its own.
+    """
+    high, low = max(*values, Decimal(0), Decimal(0)), min(*values, Decimal(0), Decimal(0))
+    raw = max((high - low) / STEPS, Decimal(1))
+    power = Decimal(1).scaleb(raw.adjusted())
+    step = next(power * each for each in (1, 2, 5, 10) if power * each >= raw)
+    first, last = int((low / step).to_integral_value(ROUND_FLOOR)), int((high / step).to_integral_value(ROUND_CEILING))
+    if first == last:
+        last = STEPS
+    return [step * number for number in range(first, last + 1)]
+
+
+def _draw_standing(
+    title: str, points: Sequence[tuple[str, Decimal | int, str]], ticks: Sequence[Decimal], *, unit: str
+) -> Chart:
+    scale = (HEIGHT - TOP - BOTTOM) / float(ticks[-1] - ticks[0])
+    baseline = TOP + float(ticks[-1]) * scale
     step = (WIDTH - LEFT - RIGHT) / max(len(points), 1)
     every = -(-len(points) // LABELS) or 1
     gap = step * 0.2
@@ -78,7 +103,6 @@ def draw_bars(title: str, points: Sequence[tuple[str, Decimal | int, str]], *, u
         )
         for number, (label, value, text) in enumerate(points)
     )
-    ticks = [low + (top - low) * number / STEPS for number in range(STEPS + 1)]
     return Chart(
         title=title,
         description=_describe(points),
@@ -86,6 +110,39 @@ def draw_bars(title: str, points: Sequence[tuple[str, Decimal | int, str]], *, u
         lines=tuple(Line(round(baseline - float(tick) * scale, 2), _number(tick)) for tick in ticks),
         unit=unit,
         baseline=round(baseline, 2),
+    )
+
+
+def _draw_lying(
+    title: str, points: Sequence[tuple[str, Decimal | int, str]], ticks: Sequence[Decimal], *, unit: str
+) -> Chart:
+    """Draw each bar in a drawing of its own, from 0 to `LYING_WIDTH`: names and figures are text beside it."""
+    scale = LYING_WIDTH / float(ticks[-1] - ticks[0])
+    baseline = -float(ticks[0]) * scale
+    bars = tuple(
+        Bar(
+            label=label,
+            text=text,
+            x=round(baseline + min(float(value) * scale, 0), 2),
+            y=0,
+            width=round(abs(float(value)) * scale, 2),
+            height=LYING_HEIGHT,
+            is_negative=value < 0,
+            has_label=True,
+            middle=round(baseline, 2),
+        )
+        for label, value, text in points
+    )
+    return Chart(
+        title=title,
+        description=_describe(points),
+        bars=bars,
+        lines=(),
+        unit=unit,
+        width=LYING_WIDTH,
+        height=LYING_HEIGHT,
+        baseline=round(baseline, 2),
+        is_lying=True,
     )
 
 
@@ -105,16 +162,6 @@ def _describe(points: Sequence[tuple[str, Decimal | int, str]]) -> str:
         "low": lowest[0],
         "least": lowest[2],
     }
-
-
-def _round_up(value: Decimal) -> Decimal:
-    """Return a round number that is at least the value: 1, 2, 4 or 8 times a power of ten, so that ticks are whole."""
-    if value <= 0:
-        return Decimal(0)
-    power = Decimal(1).scaleb(value.adjusted())
-    step = (value / power).to_integral_value(rounding=ROUND_CEILING)
-    rounded = next(each for each in (1, 2, 4, 8, 10) if each >= step)
-    return max(power * rounded, Decimal(STEPS))
 
 
 def _number(value: Decimal) -> str:

@@ -13,19 +13,14 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.templatetags.static import static
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy, ngettext
 from wagtail import hooks
 from wagtail.admin.menu import MenuItem
 from wagtail.admin.viewsets.base import ViewSet
-from wagtail.admin.widgets import AdminDateInput
 from wagtail.admin.widgets.button import HeaderButton
 
-from courses.models import Course, CourseRun
 from ecommerce.gateways.registry import gateways
 from ecommerce.roles import Action, ShopScope, may_somewhere, scope_of
 from mitxonline.kernel import clock
@@ -43,6 +38,7 @@ from reports.audits.registry import AUDITS
 from reports.audits.statements import Statement, import_statement, newest_reports
 from reports.audits.wording import file_rows
 from reports.enums import EXPLAINED, AuditName, Cause
+from reports.forms import AuditForm
 from reports.models import AuditRun, GatewayReport
 
 NAMESPACE = "audits"
@@ -58,51 +54,6 @@ def audit_url(name: str, audit: str, **query: object) -> str:
     address = reverse(f"{NAMESPACE}:{name}", args=[audit])
     said = {key: value for key, value in query.items() if value not in ("", None)}
     return f"{address}?{urlencode(said)}" if said else address
-
-
-class ScopeForm(forms.Form):
-    """What an audit is about. Whoever may audit only some courses chooses one of them."""
-
-    course = forms.CharField(
-        label=gettext_lazy("Course or run"),
-        required=False,
-        help_text=gettext_lazy("Its key, such as course-v1:ORG+NUMBER. Empty for all courses."),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )
-    first = forms.DateField(label=gettext_lazy("From"), required=False, widget=AdminDateInput)
-    last = forms.DateField(label=gettext_lazy("To"), required=False, widget=AdminDateInput)
-    currency = forms.ChoiceField(label=gettext_lazy("Currency"), required=False)
-
-    def __init__(self, *args: Any, access: ShopScope, has_currency: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.access = access
-        self.fields["currency"].choices = [  # type: ignore[attr-defined]
-            ("", gettext("All")),
-            *((code, code) for code in settings.CURRENCIES),
-        ]
-        if not has_currency:
-            del self.fields["currency"]
-        if not access.is_whole:
-            mine = Course.objects.filter(pk__in=access.courses).order_by("title")
-            self.fields["course"] = forms.ChoiceField(
-                label=gettext("Course"),
-                choices=[("", "–"), *((each.readable_id, f"{each.title} ({each.readable_id})") for each in mine)],
-                error_messages={"required": gettext("Choose one of your courses.")},
-            )
-
-    def clean_course(self) -> str:
-        key = str(self.cleaned_data["course"]).strip()
-        if key and not self.access.is_whole:
-            runs = CourseRun.all_objects.filter(courseware_id=key).values("course_id")
-            courses = Course.objects.filter(readable_id=key).values_list("pk", flat=True)
-            if not set(courses) | {row["course_id"] for row in runs} <= set(self.access.courses):
-                raise forms.ValidationError(gettext("Choose one of your courses."))
-        return key
-
-    @property
-    def scope(self) -> AuditScope:
-        said = self.cleaned_data
-        return AuditScope(said["course"], said.get("first"), said.get("last"), said.get("currency", ""))
 
 
 class AuditMixin:
@@ -194,10 +145,10 @@ class AuditView(AuditMixin, StaffPage):
         return str(self.audit.name.label)
 
     @cached_property
-    def form(self) -> ScopeForm:
+    def form(self) -> AuditForm:
         has_currency = self.audit.name != AuditName.ENROLLMENTS
         is_asked = bool(self.request.GET) or self.access.is_whole
-        return ScopeForm(self.request.GET if is_asked else None, access=self.access, has_currency=has_currency)
+        return AuditForm(self.request.GET if is_asked else None, scope=self.access, has_currency=has_currency)
 
     @cached_property
     def query(self) -> dict[str, object]:
@@ -233,7 +184,7 @@ class AuditView(AuditMixin, StaffPage):
             offset=(number - 1) * ROWS_ON_PAGE,
             limit=ROWS_ON_PAGE,
         )
-        with open_audit(self.audit, self.form.scope, portion, by_day=self.has_days) as (result, found):
+        with open_audit(self.audit, self.form.to_scope(), portion, by_day=self.has_days) as (result, found):
             rows = [ShownRow(row, self.get_row_url(row)) for row in found]
         page = find_page(Paginator(range(self.find_number(choice, result)), ROWS_ON_PAGE), asked)
         return {
@@ -290,9 +241,9 @@ class AuditView(AuditMixin, StaffPage):
         ]
 
     def export(self, style: str) -> HttpResponseBase:
-        self.form.scope.params()  # refused here rather than in the middle of a file
+        self.form.to_scope().params()  # refused here rather than in the middle of a file
         name = f"audit-{self.audit.name}"
-        rows = partial(_read_file, self.audit, self.form.scope, self.choose_rows())
+        rows = partial(_read_file, self.audit, self.form.to_scope(), self.choose_rows())
         return spreadsheet_response(rows(), name=name, title=name, style=style)
 
     @property
@@ -465,11 +416,6 @@ class AuditViewSet(ViewSet):
 @hooks.register("register_admin_viewset")
 def register_audits() -> ViewSet:
     return AuditViewSet()
-
-
-@hooks.register("insert_global_admin_css")
-def add_audit_css() -> SafeString:
-    return format_html('<link rel="stylesheet" href="{}">', static("reports/audits.css"))
 
 
 @hooks.register(NEEDS, order=35)

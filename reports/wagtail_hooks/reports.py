@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -39,6 +40,15 @@ NAME = "shop_reports"
 # What a page shows of a report. The files have everything.
 ROWS_SHOWN = 50
 STYLES = ("csv", "xlsx")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCell:
+    """A cell, with the heading of its column for narrow screens, on which each row is a list."""
+
+    label: str
+    text: str
+    is_number: bool
 
 
 def reports_of(user: Any) -> list[Report]:
@@ -122,11 +132,11 @@ class ReportView(StaffPage):
         for name, value in ReportForm.default_days().items():
             query.setdefault(name, value)
         count = report.count(asked)
+        head = [(text, number in report.numbers) for number, text in enumerate(report.head(asked))]
         rows = [
-            [(format_cell(cell), number in report.numbers) for number, cell in enumerate(row)]
+            [ShownCell(label, format_cell(cell), is_number) for (label, is_number), cell in zip(head, row, strict=True)]
             for row in report.rows(asked, limit=ROWS_SHOWN)
         ]
-        head = [(text, number in report.numbers) for number, text in enumerate(report.head(asked))]
         return context | {
             "asked": asked,
             "answer": report.answer(asked),

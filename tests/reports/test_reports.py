@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
 from django.db import connection
+from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 
 from ecommerce.enums import Role, UseState
 from ecommerce.models import CodeUse, DiscountCode, SeatSale
-from reports.charts import draw_bars
+from reports.charts import choose_ticks, draw_bars
 from reports.exports.catalog import REPORTS
 from tests.factories import NOON, make_user
 from tests.reports.world import (
@@ -20,7 +22,7 @@ from tests.reports.world import (
     MARCH,
     Shop,
     client_of,
-    course_id_of,
+    course_key_of,
     file_of,
     holder,
     make_shop,
@@ -65,7 +67,7 @@ class TestPurchases:
         assert "6,300" not in text
 
     def test_a_course_can_be_chosen(self, shop: Shop, boss: Any) -> None:
-        rows = file_of(boss, "purchases", course=str(course_id_of(shop.zoology)), **MARCH)
+        rows = file_of(boss, "purchases", course=course_key_of(shop.zoology), **MARCH)
         assert [row["Course"] for row in rows] == ["Zoology"]
 
 
@@ -183,7 +185,7 @@ class TestWhoSeesWhat:
             assert foreign not in text_of(page), foreign
         for row in file_of(finance, slug, by="course", **MARCH):
             assert "Botany" in row.values()
-        other = {"course": str(course_id_of(shop.zoology))}
+        other = {"course": course_key_of(shop.zoology)}
         assert finance.get(f"{BASE}{slug}/", MARCH | other).status_code == 422
         assert finance.get(f"{BASE}{slug}/", MARCH | other | {"file": "csv"}).status_code == 422
 
@@ -216,7 +218,7 @@ class TestForm:
             ({"last": ""}, "Enter a day like 2027-06-30."),
             ({"first": "2026-04-01", "last": "2026-03-01"}, "The last day can’t be before the first."),
             ({"first": "0026-04-01", "last": "2026-03-01"}, "Check the year."),
-            ({"course": "999999"}, "Select a valid choice."),
+            ({"course": "course-v1:No+such"}, "No course has the key “course-v1:No+such”."),
         ],
     )
     def test_a_mistake_shows_the_form_again(self, boss: Any, asked: dict[str, str], sentence: str) -> None:
@@ -264,3 +266,36 @@ def test_a_chart_without_points_or_with_negative_ones() -> None:
     assert above.y + above.height == pytest.approx(chart.baseline)
     assert below.is_negative
     assert not above.is_negative
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([], [0, 1, 2, 3, 4]),
+        ([70, -30], [-50, 0, 50, 100]),
+        ([80, -40], [-50, 0, 50, 100]),
+        ([3, 1], [0, 1, 2, 3]),
+        ([-1], [-1, 0]),
+        ([12345], [0, 5000, 10000, 15000]),
+        ([-249, -498], [-600, -400, -200, 0]),
+    ],
+)
+def test_ticks_are_even_and_one_of_them_is_zero(values: list[int], ticks: list[int]) -> None:
+    chosen = choose_ticks([Decimal(value) for value in values])
+    assert chosen == ticks
+    assert len({after - before for before, after in pairwise(chosen)}) == 1
+    chart = draw_bars("x", [(str(value), value, "") for value in values])
+    assert chart.baseline in [line.y for line in chart.lines]
+
+
+def test_long_names_are_written_out_beside_bars_that_lie() -> None:
+    names = ["Introduction to the History of Architecture", "Statistics"]
+    chart = draw_bars("Net", [(names[0], 80, "$80.00"), (names[1], -40, "-$40.00")])
+    assert chart.is_lying
+    above, below = chart.bars
+    assert below.x + below.width == pytest.approx(above.x, abs=0.02)
+    assert above.x == chart.baseline
+    assert above.x + above.width <= chart.width
+    page = render_to_string("reports/chart.html", {"chart": chart, "number": 1})
+    assert all(name in page for name in names)
+    assert "…" not in page

@@ -13,6 +13,7 @@ from typing import Any
 from bs4 import BeautifulSoup
 from django.test import Client
 
+from courses.models import Course
 from ecommerce.enums import EnrollmentAfter, RefundState
 from ecommerce.models import Order, Product, Refund, RefundLine, SeatSale, ShopRole
 from mitxonline.kernel import clock
@@ -33,6 +34,10 @@ def product_of(title: str, price: str, **fields: Any) -> Product:
 def course_id_of(product: Product) -> int:
     assert product.course_run is not None
     return product.course_run.course_id
+
+
+def course_key_of(product: Product) -> str:
+    return Course.objects.get(pk=course_id_of(product)).readable_id
 
 
 def sell_at(moment: datetime, *products: Product, **fields: Any) -> Order:
