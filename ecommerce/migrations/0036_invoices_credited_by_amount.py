@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ecommerce", "0034_discounts_for_groups"),
+        ("ecommerce", "0035_payment_capture"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

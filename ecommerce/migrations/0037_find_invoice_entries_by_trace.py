@@ -6,7 +6,7 @@ from django.db.models import Q
 class Migration(migrations.Migration):
     atomic = False  # Payments are recorded while the database builds the index.
 
-    dependencies = [("ecommerce", "0035_invoices_credited_by_amount")]
+    dependencies = [("ecommerce", "0036_invoices_credited_by_amount")]
 
     operations = [
         AddIndexConcurrently(
