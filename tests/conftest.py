@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.support.broker",
     "tests.support.programs",
     "tests.support.keycloak",
+    "tests.support.paypal",
     "tests.support.stripe",
     "tests.support.silence",
     "tests.support.brokers",

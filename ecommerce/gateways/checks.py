@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.utils.module_loading import import_string
 
+from ecommerce.gateways.paypal.amounts import CURRENCIES
 from ecommerce.gateways.stripe import LEEWAY
 from mitxonline.kernel.money import minor_digits
 
@@ -60,13 +61,47 @@ def check_stripe(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: o
     return problems
 
 
+def check_paypal(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
+    """Check that each account has both keys and a webhook, and that PayPal knows one of the shop's currencies."""
+    problems: list[CheckMessage] = []
+    for host, keys in settings.PAYPAL_ACCOUNTS.items():
+        where = f"PAYPAL_ACCOUNTS[{host!r}]: " if host else ""
+        missing = [name for name in ("client_id", "client_secret") if not keys[name]]
+        if missing:
+            names = " and ".join(missing) if host else f"PAYPAL_{missing[0].upper()}"
+            problems.append(
+                Error(
+                    f"{where}{names} is missing: nobody can pay with PayPal",
+                    hint="Both are on your app’s page at developer.paypal.com; docs/payments.md explains the setup.",
+                    id="ecommerce.E006",
+                )
+            )
+        if not keys["webhook_ids"]:
+            problems.append(
+                Warning(
+                    f"{where}{'webhook_ids' if host else 'PAYPAL_WEBHOOK_IDS'} is empty: PayPal’s notices are refused",
+                    hint="Buyers who pay and close the window wait for the sweep. docs/payments.md explains the setup.",
+                    id="ecommerce.W004",
+                )
+            )
+    if settings.PAYPAL_ACCOUNTS and not CURRENCIES & set(settings.CURRENCIES):
+        problems.append(
+            Error(
+                f"PayPal takes none of the shop's currencies: {', '.join(settings.CURRENCIES)}",
+                hint=f"It takes {', '.join(sorted(CURRENCIES))}.",
+                id="ecommerce.E007",
+            )
+        )
+    return problems
+
+
 def check_payments_possible(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
     """Check, before deployment, that there is a gateway and that it isn't the sandbox."""
     if not settings.PAYMENT_GATEWAYS:
         return [
             Warning(
                 "No payment gateway is configured: only free courses can be bought",
-                hint="Set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRETS; docs/payments.md explains the setup.",
+                hint="Set the keys of Stripe or PayPal; docs/payments.md explains the setup.",
                 id="ecommerce.W002",
             )
         ]

@@ -16,6 +16,7 @@ from mitxonline.settings.parts.logs import *
 from mitxonline.settings.parts.mail import *
 from mitxonline.settings.parts.openedx import *
 from mitxonline.settings.parts.payments import *
+from mitxonline.settings.parts.paypal import *
 from mitxonline.settings.parts.plugins import *
 from mitxonline.settings.parts.processes import *
 from mitxonline.settings.parts.remote import *

@@ -25,6 +25,7 @@ else:
             migrate_new_database(sys.argv, os.environ["DATABASE_URL"])
     except EmbeddedError as error:
         raise ImproperlyConfigured(str(error)) from error
+set_default("PAYPAL_TEST_MODE", "true")
 set_default("SITE_BASE_URL", f"http://127.0.0.1:{site_port()}")
 # Three slashes, because django-environ removes one, and the path would be relative to the current folder.
 set_default("EMAIL_URL", f"filemail:///{quote(str(local_dir() / 'mail'))}")
@@ -52,4 +53,8 @@ if env.bool("SQL_LOG", False) and DEBUG:
 SANDBOX_PAYMENTS = True
 INSTALLED_APPS = ["dev.style_guide", "dev.demo_lms", *INSTALLED_APPS]
 COMMERCE_EVENT_ROUTES_EXTRA = {**DEMO_ROUTES, **COMMERCE_EVENT_ROUTES_EXTRA}
-PAYMENT_GATEWAYS = [*stripe_gateways(STRIPE_ACCOUNTS, is_production=False, test_money=True), SANDBOX]
+PAYMENT_GATEWAYS = [
+    *stripe_gateways(STRIPE_ACCOUNTS, is_production=False, test_money=True),
+    *paypal_gateways(PAYPAL_ACCOUNTS, api_base=PAYPAL_API_BASE, is_production=False, test_money=True),
+    SANDBOX,
+]

@@ -47,6 +47,8 @@ EXAMPLES = REQUIRED | {
     "STRIPE_WEBHOOK_SECRETS": "whsec_one,whsec_two",
     "STRIPE_ACCOUNTS": '{"shop.example": {"secret_key": "sk_live_x", "webhook_secrets": ["whsec_x"]}}',
     "STRIPE_API_BASE": "https://api.stripe.com",
+    "PAYPAL_ACCOUNTS": '{"shop.example": {"client_id": "a", "client_secret": "b", "webhook_ids": ["c"]}}',
+    "PAYPAL_API_BASE": "https://paypal.internal.example",
     "PAYMENT_PAGE_ORIGINS": "https://pay.example.com",
     "KEYCLOAK_STAFF_ROLES": "role=Group+staff,other=superuser",
     "EDX_STAFF_ROLES": "administrator=staff+Editors",
@@ -69,7 +71,9 @@ EXAMPLES = REQUIRED | {
     "COMMERCE_EVENT_ROUTES_EXTRA": '{"ecommerce.events.OrderFulfilled": ["tessera_ledger.receivers.record_sale"]}',
 }
 _ADDRESSES = re.compile(r"_(?:ENDPOINT|ISSUER|ROOT)$|^KEYCLOAK_URL$")
-_SWITCHES = re.compile(r"^(SERVE_MEDIA|LOCAL_ACCOUNTS|SECURE_.*|STRIPE_TEST_MODE|SELL_PARTLY.*|DEBUG|SQL_LOG)$")
+_SWITCHES = re.compile(
+    r"^(SERVE_MEDIA|LOCAL_ACCOUNTS|SECURE_.*|STRIPE_TEST_MODE|PAYPAL_TEST_MODE|SELL_PARTLY.*|DEBUG|SQL_LOG)$"
+)
 _NUMBERS = re.compile(r"SECONDS$|TIMEOUT$|COUNT$|SKEW$|DAYS$|MOST_|WORKERS$|THREADS$|CONCURRENCY$")
 
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from mitxonline.settings.env import env, http_address
 from mitxonline.settings.parts.gateway_accounts import read_accounts
+from mitxonline.settings.parts.paypal import PAYPAL_ACCOUNTS, PAYPAL_PAGES, PAYPAL_TEST_MODE
 
 SANDBOX = "ecommerce.gateways.sandbox.SandboxGateway"
 STRIPE = "ecommerce.gateways.stripe.StripeGateway"
@@ -91,10 +92,12 @@ STRIPE_RETRIES = 1
 STRIPE_TOLERANCE = 300
 
 # Where the checkout button may lead besides our own pages (form-action of the content security policy): Stripe's page,
-# or your own domains if it is served from there.
+# or your own domains if it is served from there, and the pages of the other gateways.
 PAYMENT_PAGE_ORIGINS = payment_page_origins(
     env.str("PAYMENT_PAGE_ORIGINS", ""), default=["https://checkout.stripe.com"] if STRIPE_ACCOUNTS else []
 )
+if PAYPAL_ACCOUNTS:
+    PAYMENT_PAGE_ORIGINS.append(PAYPAL_PAGES[PAYPAL_TEST_MODE])
 
 # The payment page on which anyone may choose how a payment ends. Never outside development.
 SANDBOX_PAYMENTS = False

@@ -15,11 +15,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from ecommerce.gateways.base import PaymentGateway, PaymentLine, PaymentRequest, Session
+from ecommerce.gateways.paypal.gateway import PayPalGateway
 from ecommerce.gateways.sandbox import SandboxGateway
 from ecommerce.gateways.stripe import StripeGateway, to_units
 from mitxonline.kernel.money import Money
 from tests.factories import NOON
 from tests.support.double import HttpDouble
+from tests.support.paypal import PayPalServer
 from tests.support.stripe import StripeServer, sign
 
 
@@ -134,10 +136,63 @@ class StripeBench:
         return len(self.server.payments)
 
 
+@dataclass(slots=True)
+class PayPalBench:
+    gateway: PayPalGateway
+    server: PayPalServer
+
+    @property
+    def paths(self) -> Mapping[str, str]:
+        return {
+            "start": "POST /v2/checkout/orders$",
+            "look_up": "GET /v2/checkout/orders/",
+            "refund": "POST /v2/payments/captures/.*/refund$",
+        }
+
+    def agree(self, session: Session) -> None:
+        self.server.approve(session.session_id)
+
+    def pay(self, session: Session) -> None:
+        self.server.approve(session.session_id)
+        self.gateway.capture(session)
+
+    def pay_later(self, session: Session) -> None:
+        self.server.capturing[session.session_id] = "PENDING"
+        self.pay(session)
+
+    def bank_declines(self, session: Session) -> None:
+        self.server.bank_says(session.session_id, yes=False)
+
+    def notice(self, session: Session) -> tuple[bytes, Mapping[str, str]]:
+        order = self.server.orders[session.session_id]
+        payments = order["purchase_units"][0].get("payments")
+        told = (
+            ("PAYMENT.CAPTURE.COMPLETED", payments["captures"][0]) if payments else ("CHECKOUT.ORDER.APPROVED", order)
+        )
+        body = self.server.event(*told)
+        return body, self.server.sign(body)
+
+    def refund_there(self, payment_id: str, amount: Money) -> None:
+        self.server.refund_on_the_site(payment_id, str(amount.amount))
+
+    def dispute(self, payment_id: str) -> None:
+        self.server.dispute(payment_id)
+
+    def sessions_begun(self) -> int:
+        return len(self.server.orders)
+
+    def refunds_made(self) -> int:
+        return len(self.server.refunds)
+
+    def payments_made(self) -> int:
+        return len(self.server.captures)
+
+
 # The fixture that starts a gateway's double also makes it the shop's only gateway.
 BENCHES: dict[str, Callable[[pytest.FixtureRequest], Bench]] = {
     "sandbox": lambda _request: SandboxBench(SandboxGateway()),
     "stripe": lambda request: StripeBench(StripeGateway(), request.getfixturevalue("stripe_api")),
+    "paypal": lambda request: PayPalBench(PayPalGateway(), request.getfixturevalue("paypal_api")),
 }
 REMOTE = [name for name in BENCHES if name != "sandbox"]
 

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from wagtail.models import Site
 
 from ecommerce.checks import check_seller
-from ecommerce.gateways.checks import check_gateways, check_payments_possible, check_stripe
+from ecommerce.gateways.checks import check_gateways, check_payments_possible, check_paypal, check_stripe
 from ecommerce.models import ShopSettings
 from tests.factories import make_product
 from tests.ops.deploy_check import COMPLETE, manage
@@ -81,6 +81,37 @@ def test_in_production_a_live_key_opens_stripes_page_and_a_test_key_nothing() ->
     assert refused.returncode
     assert "STRIPE_TEST_MODE=true" in refused.stderr
     assert "for-checking-the-settings" not in refused.stderr
+
+
+PAYPAL_KEYS = {"client_id": "A", "client_secret": "B", "webhook_ids": ["W"]}
+
+
+@pytest.mark.parametrize(
+    ("accounts", "expected", "named"),
+    [
+        ({}, [], ""),
+        ({"": PAYPAL_KEYS}, [], ""),
+        ({"": PAYPAL_KEYS | {"client_secret": ""}}, ["ecommerce.E006"], "PAYPAL_CLIENT_SECRET"),
+        ({"": PAYPAL_KEYS | {"client_id": ""}}, ["ecommerce.E006"], "PAYPAL_CLIENT_ID"),
+        ({"": PAYPAL_KEYS | {"webhook_ids": []}}, ["ecommerce.W004"], "PAYPAL_WEBHOOK_IDS"),
+        ({"": PAYPAL_KEYS, "a.example": PAYPAL_KEYS | {"webhook_ids": []}}, ["ecommerce.W004"], "a.example"),
+    ],
+)
+def test_a_paypal_that_is_half_configured_is_reported(
+    settings: Any, accounts: dict[str, Any], expected: list[str], named: str
+) -> None:
+    settings.PAYPAL_ACCOUNTS = accounts
+    found = check_paypal()
+    assert ids(found) == expected
+    assert all(named in message.msg and message.hint for message in found)
+
+
+def test_a_paypal_that_takes_none_of_the_currencies_is_reported(settings: Any) -> None:
+    settings.PAYPAL_ACCOUNTS = {"": PAYPAL_KEYS}
+    settings.CURRENCIES = ["KWD", "CLP"]
+    assert ids(check_paypal()) == ["ecommerce.E007"]
+    settings.CURRENCIES = ["KWD", "EUR"]
+    assert check_paypal() == []
 
 
 @pytest.mark.django_db
