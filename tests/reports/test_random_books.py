@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import pytest
-from django.db import transaction
 from django.db.models import Model, QuerySet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -76,6 +74,7 @@ from tests.factories.orders import make_paid_order
 from tests.reports.bank import BANK, Bank
 from tests.reports.readings import Reading, read_enrollments, read_payments, read_seats
 from tests.reports.voiding import void_unpaid
+from tests.support.undoing import undone
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(1800)]
 
@@ -421,16 +420,6 @@ WEIGHTS = {
 }
 names = st.sampled_from([name for name in ACTS for _times in range(WEIGHTS.get(name, 1))])
 histories = st.lists(st.tuples(names, st.integers(0, 2**16)), min_size=15, max_size=45)
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    """Roll everything back afterwards, as if the test case had begun anew."""
-    block: Any = transaction.atomic()
-    block._from_testcase = True  # so that a snapshot may be taken in it
-    with block:
-        yield
-        transaction.set_rollback(True)
 
 
 @pytest.fixture(autouse=True)

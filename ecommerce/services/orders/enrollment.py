@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef
+
 from courses.enums import EnrollmentSource
 from courses.models import EnrollmentGrant
 from courses.selectors.programs import courses_of_program
@@ -48,11 +50,14 @@ def find_rights(order: Order, lines: Iterable[OrderLine]) -> dict[int, set[tuple
     }
 
 
-def find_revoked_rights(order: Order, *, at: datetime | None) -> list[EnrollmentGrant]:
-    """Return the rights of an order that were revoked at this very moment, by the refund that took effect then."""
-    grants = EnrollmentGrant.objects.filter(
-        reference=order.number, enrollment__user_id=order.purchaser_id, revoked_at=at, revoked_at__isnull=False
-    )
+def find_revoked_rights(order: Order, *, at: Iterable[datetime | None]) -> list[EnrollmentGrant]:
+    """Return the rights of an order that were revoked at these very moments, by the refunds that took effect then.
+
+    Not those that were given again since.
+    """
+    mine = EnrollmentGrant.objects.filter(reference=order.number, enrollment__user_id=order.purchaser_id)
+    again = mine.filter(enrollment=OuterRef("enrollment"), source=OuterRef("source"), mode=OuterRef("mode"))
+    grants = mine.filter(~Exists(again.filter(pk__gt=OuterRef("pk"))), revoked_at__in=[each for each in at if each])
     return list(grants.select_related("enrollment").order_by("pk"))
 
 

@@ -6,13 +6,12 @@ import logging
 from datetime import datetime
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
-from ecommerce.enums import OPEN_DISPUTE_STATES, AlertKind, DisputeState, RefundOrigin, RefundState
+from ecommerce.enums import OPEN_DISPUTE_STATES, AlertKind, DisputeState
 from ecommerce.gateways.base import DisputeNotice
 from ecommerce.models import Dispute, Order, PaymentAttempt, Refund
 from ecommerce.services.orders.alerts import raise_alert
-from ecommerce.services.refunds.ledger import divide_among_lines, move_refund, record_foreign_refund
+from ecommerce.services.refunds.ledger import book_lost_disputes, undo_effects
 from mitxonline.kernel import audit
 
 logger = logging.getLogger(__name__)
@@ -45,7 +44,10 @@ def follow_dispute(notice: DisputeNotice, *, gateway_name: str, now: datetime) -
         if dispute.state != before:
             _log_dispute(dispute, order)
             _raise_alert(dispute, before, now=now)
-            _book_dispute(dispute, attempt, order, now=now)
+        if DisputeState.LOST in {before, dispute.state}:
+            book_lost_disputes(attempt, order=order, now=now)
+        if before == DisputeState.LOST != dispute.state:
+            _undo_effects(dispute, order, now=now)
     return dispute
 
 
@@ -62,29 +64,11 @@ def _update_dispute(dispute: Dispute, notice: DisputeNotice, *, now: datetime) -
         dispute.funds_reinstated_at = now
 
 
-def _book_dispute(dispute: Dispute, attempt: PaymentAttempt, order: Order, *, now: datetime) -> None:
-    """Book a lost dispute as a refund, and cancel that where the bank reverses its decision."""
-    booked = Refund.objects.locked().filter(gateway=dispute.gateway, gateway_refund_id=dispute.dispute_id).first()
-    if dispute.state == DisputeState.LOST and booked is None:
-        left = attempt.paid_money - attempt.refunded_money
-        is_same_money = left.currency == dispute.currency
-        amount = min(dispute.money, left) if is_same_money else dispute.money
-        if amount.is_zero:
-            return
-        booked = record_foreign_refund(
-            attempt=attempt,
-            order=order,
-            amount=amount,
-            refund_id=dispute.dispute_id,
-            origin=RefundOrigin.BANK,
-            reason=_("taken by the bank after a dispute"),
-            now=now,
-        )
-        if not attempt.is_surplus:
-            divide_among_lines(booked, order, now=now)
-        move_refund(booked, RefundState.SUCCEEDED, order=order, now=now)
-    elif dispute.state == DisputeState.WON and booked is not None:
-        move_refund(booked, RefundState.CANCELED, order=order, now=now)
+def _undo_effects(dispute: Dispute, order: Order, *, now: datetime) -> None:
+    """Give back what a lost dispute took, also where refunds on their way had its money as well."""
+    booked = Refund.objects.filter(gateway=dispute.gateway, gateway_refund_id=dispute.dispute_id).first()
+    if booked is not None:
+        undo_effects(booked, order=order, now=now)
 
 
 def _raise_alert(dispute: Dispute, before: str, *, now: datetime) -> None:

@@ -19,20 +19,34 @@ from django.utils.translation import gettext as _
 from courses.services.enrollments import downgrade, revoke
 from ecommerce.enums import (
     COUNTED_REFUND_STATES,
+    FAILED_REFUND_STATES,
     RESERVED_REFUND_STATES,
     AfterFailedRefund,
     AlertKind,
     AttemptState,
+    CodeChangeKind,
+    DisputeState,
     EnrollmentAfter,
     OrderState,
     RefundOrigin,
     RefundRequestState,
     RefundState,
     ReviewCause,
+    UseState,
 )
 from ecommerce.errors.refunds import RefundTooMuch
 from ecommerce.events import FreeLinesUndone, LinesRefunded, LinesRestored, MoneyReturned, PaidTwice, RefundFailed
-from ecommerce.models import CodeUse, Order, OrderLine, PaymentAttempt, Refund, RefundLine, RefundRequest
+from ecommerce.models import (
+    CodeUse,
+    Dispute,
+    Order,
+    OrderLine,
+    PaymentAttempt,
+    Refund,
+    RefundLine,
+    RefundRequest,
+    RegistrationCodeChange,
+)
 from ecommerce.rules import lock_for
 from ecommerce.selectors.refund_plan import (
     REASON_LENGTH,
@@ -186,11 +200,15 @@ def move_refund(
         refund.save(update_fields=["gateway_refund_id"])
         return
     before, refund.state = RefundState(refund.state), to
+    if to in COUNTED_REFUND_STATES and before not in COUNTED_REFUND_STATES:
+        make_room(refund, order=order, now=now)
     _move_counters(refund, before, to, now=now)
     refund.failure = failure[:255]
     if to in {RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CANCELED}:
         refund.settled_at = now
     refund.save()
+    if not refund.is_alive and before != RefundState.MARKED:
+        book_lost_disputes(refund.attempt, order=order, now=now)
     if to == RefundState.SUCCEEDED:
         _apply_refund(refund, order=order, now=now)
     elif to == RefundState.DIFFERS:
@@ -220,6 +238,7 @@ def book_actual_amount(refund: Refund, *, order: Order, now: datetime, by_id: in
         refund, divide_amount(money, {line: remaining_price(line) for line in lines}, excess=excess), seats, now=now
     )
     if refund.is_counted:
+        make_room(refund, order=order, now=now)
         _count_refunded(refund)
     refund.state, refund.settled_at, refund.failure = RefundState.SUCCEEDED, now, reason[:255]
     refund.save()
@@ -235,13 +254,13 @@ def _rewrite_refund_lines(refund: Refund, shares: Iterable[Share], seats: Mappin
     """
     rows = []
     for share in shares:
-        all_seats = max(with_last_seats(share).seats, seats[share.line.pk])
+        had = seats.get(share.line.pk, 0)
+        all_seats = max(with_last_seats(share).seats, had)
         fits = _add_to_line(share.line.pk, share.amount, all_seats)
         amount, kept = (share.amount.amount, all_seats) if fits else (0, 0)
         rows.append(RefundLine(refund=refund, line=share.line, amount=amount, seats=kept))
-        if kept > seats[share.line.pk]:
-            more = kept - seats[share.line.pk]
-            _take_back_seats(refund, share.line, more, takes_redeemed=True, now=now)
+        if kept > had:
+            _take_back_seats(refund, share.line, kept - had, takes_redeemed=True, now=now)
     RefundLine.objects.bulk_create(rows)
 
 
@@ -334,6 +353,111 @@ def record_foreign_refund(
     refund.idempotency_key = f"refund:{refund.reference}"
     refund.save()
     return refund
+
+
+def book_lost_disputes(attempt: PaymentAttempt, *, order: Order, now: datetime, room: Money | None = None) -> None:
+    """Book of each lost dispute of a payment what its refunds leave of it, and cancel what is booked of others.
+
+    A gateway can take the same money twice, by a refund on its way and for the bank. So the bank's booking gives way
+    to refunds, whichever comes first, and grows again where one fails: the books hold all that the gateway moved, but
+    never more than was paid. ``room`` is what has to stay free, for a refund that isn't counted yet.
+    """
+    attempt.refresh_from_db(fields=["refunded"])
+    zero = attempt.paid_money.zero
+    bookings = Refund.objects.locked().filter(attempt=attempt, origin=RefundOrigin.BANK)
+    booked = Money.sum((each.money for each in bookings.alive() if each.is_counted), zero.currency)
+    left = attempt.paid_money - (attempt.refunded_money - booked) - (room or zero)
+    for dispute in attempt.disputes.order_by("pk"):
+        share = dispute.money if dispute.state == DisputeState.LOST else dispute.money.zero
+        if dispute.currency == left.currency:
+            share = max(min(share, left), zero)
+            left -= share
+        booking = bookings.filter(gateway_refund_id=dispute.dispute_id).first()
+        _book_dispute(dispute, booking, share, order=order, now=now)
+    _divide_again(order, now=now)
+
+
+def make_room(refund: Refund, *, order: Order, now: datetime) -> None:
+    """Make room for a refund that is about to be counted, where the bank has taken its money as well."""
+    if refund.origin != RefundOrigin.BANK and refund.attempt.disputes.filter(state=DisputeState.LOST).exists():
+        is_same_money = refund.currency == refund.attempt.paid_money.currency
+        book_lost_disputes(refund.attempt, order=order, now=now, room=refund.money if is_same_money else None)
+
+
+def _book_dispute(dispute: Dispute, booked: Refund | None, share: Money, *, order: Order, now: datetime) -> None:
+    if booked is not None and booked.is_alive:
+        if share.is_zero and dispute.state == DisputeState.LOST:
+            _give_up_booking(booked, now=now)
+        elif share.is_zero:
+            move_refund(booked, RefundState.CANCELED, order=order, now=now)
+        elif share != booked.money:
+            _change_booking(booked, share, order=order, now=now)
+        return
+    if share.is_zero:
+        return
+    closed_at = None
+    if booked is None:
+        booked = record_foreign_refund(
+            attempt=dispute.attempt,
+            order=order,
+            amount=share,
+            refund_id=dispute.dispute_id,
+            origin=RefundOrigin.BANK,
+            reason=_("taken by the bank after a dispute"),
+            now=now,
+        )
+    else:
+        # Either the bank had returned it, and its courses are open again; or refunds had taken all, for a time.
+        closed_at = booked.took_effect_at if booked.failure else None
+        booked.lines.all().delete()
+        booked.amount, booked.state, booked.failure = share.amount, RefundState.MARKED, ""
+        booked.enrollment_after, booked.took_effect_at, booked.settled_at = EnrollmentAfter.KEEP, None, None
+        booked.save()
+    if not booked.attempt.is_surplus:
+        divide_among_lines(booked, order, now=now)
+    move_refund(booked, RefundState.SUCCEEDED, order=order, now=now)
+    if closed_at is not None:  # so that a won dispute opens what it had closed then
+        booked.took_effect_at = closed_at
+        booked.save(update_fields=["took_effect_at"])
+
+
+def _give_up_booking(booked: Refund, *, now: datetime) -> None:
+    """Cancel the booking of a lost dispute whose money refunds have taken. What it closed stays closed."""
+    _move_counters(booked, RefundState.SUCCEEDED, RefundState.CANCELED, now=now)
+    booked.state, booked.settled_at = RefundState.CANCELED, now
+    booked.failure = _("refunded as well")
+    booked.save()
+    log_refund(booked, "ecommerce.refund.settle", by_id=None)
+
+
+def _change_booking(refund: Refund, amount: Money, *, order: Order, now: datetime) -> None:
+    """Give a counted refund made elsewhere another amount, and divide it among the lines again."""
+    if refund.is_counted:
+        PaymentAttempt.objects.filter(pk=refund.attempt_id).update(refunded=F("refunded") - refund.amount)
+    seats = dict(refund.lines.values_list("line", "seats"))
+    _release_lines(refund)
+    refund.lines.all().delete()
+    refund.amount = amount.amount
+    if not refund.attempt.is_surplus:
+        remaining = {line: remaining_price(line) for line in order.lines.order_by("pk")}
+        shares = divide_amount(amount, remaining, excess=find_excess(order))
+        shares = tuple(each for each in shares if not each.amount.is_zero or seats.get(each.line.pk))
+        _rewrite_refund_lines(refund, shares, seats, now=now)
+    if refund.is_counted:
+        _count_refunded(refund)
+    refund.save()
+    log_refund(refund, "ecommerce.refund.settle", by_id=None)
+    _follow_whole_refund(order, now=now)
+
+
+def _divide_again(order: Order, *, now: datetime) -> None:
+    """Divide refunds made elsewhere again among the lines, where a failed refund has left something of their prices."""
+    alive = order.refunds.alive().filter(is_counted=True, attempt__is_surplus=False, currency=order.currency)
+    for refund in alive.exclude(origin=RefundOrigin.OURS).select_related("attempt").order_by("pk"):
+        divided = Money.sum((Money(part.amount, refund.currency) for part in refund.lines.all()), refund.currency)
+        rest = Money.sum(map(remaining_price, order.lines.all()), order.currency)
+        if divided < refund.money and find_excess(order).is_zero and not rest.is_zero:
+            _change_booking(refund, refund.money, order=order, now=now)
 
 
 def divide_among_lines(refund: Refund, order: Order, *, now: datetime) -> None:
@@ -473,27 +597,71 @@ def _apply_refund(refund: Refund, *, order: Order, now: datetime) -> None:
                 _apply_policy(refund, is_whole=is_whole, now=now)
             if is_whole:
                 _take_last_seats(refund, order, now=now)
-            lines = OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk")
-            revoke_lines(
-                list(lines),
-                order=order,
-                enrollment_after=EnrollmentAfter(refund.enrollment_after),
-                frees_codes=refund.frees_codes,
-                reason=refund.reason,
-                by_id=refund.begun_by_id,
-                now=now,
-            )
-            end_seats(
-                find_taken_uses(refund),
-                to=EnrollmentAfter(refund.enrollment_after),
-                reason=refund.reason,
-                by_id=refund.begun_by_id,
-                now=now,
-            )
+            _take_back_courses(refund, order, now=now)
             _update_order_state(order, is_whole=is_whole, by_id=refund.begun_by_id, now=now)
         refund.save(update_fields=["took_effect_at", "enrollment_after", "frees_codes"])
+        if refund.is_counted and not refund.attempt.is_surplus and is_fully_refunded(order):
+            _close_courses_late(order, now=now)
         publish(MoneyReturned(refund_id=refund.pk, order_id=order.pk))
     log_refund(refund, "ecommerce.refund.settle", by_id=refund.begun_by_id)
+
+
+def _take_back_courses(refund: Refund, order: Order, *, now: datetime) -> None:
+    lines = OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk")
+    revoke_lines(
+        list(lines),
+        order=order,
+        enrollment_after=EnrollmentAfter(refund.enrollment_after),
+        frees_codes=refund.frees_codes,
+        reason=refund.reason,
+        by_id=refund.begun_by_id,
+        now=now,
+    )
+    end_seats(
+        find_taken_uses(refund),
+        to=EnrollmentAfter(refund.enrollment_after),
+        reason=refund.reason,
+        by_id=refund.begun_by_id,
+        now=now,
+    )
+
+
+def _settled_refunds(order: Order) -> QuerySet[Refund]:
+    """Return the order's refunds that arrived, the last one last; second payments don't count."""
+    settled = order.refunds.filter(state=RefundState.SUCCEEDED, is_counted=True, attempt__is_surplus=False)
+    return settled.select_related("attempt").order_by("settled_at", "pk")
+
+
+def _follow_whole_refund(order: Order, *, now: datetime) -> bool:
+    """Where other refunds have returned all money, let seats, courses and order follow; return whether they have."""
+    last = _settled_refunds(order).last()
+    if last is None or not is_fully_refunded(order):
+        return False
+    _take_last_seats(last, order, now=now)
+    after = EnrollmentAfter(last.enrollment_after)
+    end_seats(find_taken_uses(last), to=after, reason=last.reason, by_id=None, now=now)
+    _close_courses_late(order, now=now)
+    _update_order_state(order, is_whole=True, by_id=None, now=now)
+    return True
+
+
+def _close_courses_late(order: Order, *, now: datetime) -> None:
+    """Apply the shop's settings to what refunds made elsewhere left open, because money was left when they came.
+
+    So the courses end the same whatever came first.
+    """
+    elsewhere = list(_settled_refunds(order).exclude(origin=RefundOrigin.OURS))
+    if not elsewhere:
+        return
+    last = elsewhere[-1]
+    if last.enrollment_after == EnrollmentAfter.KEEP:
+        _apply_policy(last, is_whole=True, now=now)
+        if last.enrollment_after != EnrollmentAfter.KEEP:
+            last.took_effect_at = now  # so that only what it takes now comes back where it fails
+            _take_back_courses(last, order, now=now)
+        last.save(update_fields=["took_effect_at", "enrollment_after", "frees_codes"])
+    uses = [use_id for refund in elsewhere[:-1] for use_id in find_taken_uses(refund)]
+    end_seats(uses, to=EnrollmentAfter(last.enrollment_after), reason=last.reason, by_id=None, now=now)
 
 
 def _take_last_seats(refund: Refund, order: Order, *, now: datetime) -> None:
@@ -669,26 +837,45 @@ def restore_courses(refund: Refund, *, order: Order, now: datetime) -> bool:
     """
     if order.purchaser.closed_at is not None:
         return False
-    taken = find_revoked_rights(order, at=refund.took_effect_at)
+    # Refunds made elsewhere closed courses because all money was back. Now some isn't.
+    elsewhere = _settled_refunds(order).exclude(origin=RefundOrigin.OURS).exclude(enrollment_after=EnrollmentAfter.KEEP)
+    undone = [refund, *_failed_refunds(order), *elsewhere]
+    frees_codes = refund.frees_codes or any(each.frees_codes for each in elsewhere)
+    taken = find_revoked_rights(order, at=[each.took_effect_at for each in undone])
     lines = list(OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk"))
     if taken and shop_settings().after_failed_refund != AfterFailedRefund.RESTORE:
         return False
-    if not taken and not (refund.frees_codes and any(find_rights(order, lines).values())):
+    if not taken and not (frees_codes and any(find_rights(order, lines).values())):
         return False
     try:
         with transaction.atomic():  # a refusal undoes all of it and is caught below
-            if refund.frees_codes:
+            if frees_codes:
                 lock_for([line.product_id for line in lines])
                 claim_codes_again(order, now=now)
             for right in taken:
                 restore_right(order, right, reason=refund.reason, now=now)
-            if refund.frees_codes:
+            elsewhere.update(enrollment_after=EnrollmentAfter.KEEP, frees_codes=False)
+            _close_again(order, now=now)
+            if frees_codes:
                 ids = tuple(line.pk for line in lines)
                 publish(LinesRestored(order_id=order.pk, purchaser_id=order.purchaser_id, line_ids=ids, at=now))
     except DomainError as refusal:
         logger.warning("courses not restored", extra={"refund": refund.pk, "order": order.pk, "why": refusal.code})
         return False
     return bool(taken)
+
+
+def _failed_refunds(order: Order) -> QuerySet[Refund]:
+    """Return the order's refunds that took effect and then failed, or gave way to others."""
+    return order.refunds.filter(state__in=FAILED_REFUND_STATES, took_effect_at__isnull=False)
+
+
+def _close_again(order: Order, *, now: datetime) -> None:
+    """Close what other refunds of the order still take, of the courses that were just given back."""
+    for refund in _settled_refunds(order).exclude(enrollment_after=EnrollmentAfter.KEEP):
+        lines = list(OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk"))
+        after = EnrollmentAfter(refund.enrollment_after)
+        _change_enrollments(order, lines, to=after, reason=refund.reason, by_id=refund.begun_by_id, now=now)
 
 
 def _update_order_state(order: Order, *, is_whole: bool, by_id: int | None, now: datetime) -> None:
@@ -702,38 +889,46 @@ def _update_order_state(order: Order, *, is_whole: bool, by_id: int | None, now:
 
 def _handle_failure(refund: Refund, before: RefundState, *, order: Order, now: datetime) -> None:
     """Alert finance to a refund that failed, and undo what followed from it: the buyer still waits for the money."""
-    logger.error("refund failed", extra={"refund": refund.pk, "order": refund.order_id, "state": str(refund.state)})
     log_refund(refund, "ecommerce.refund.fail", by_id=None)
-    raise_alert(order.pk, AlertKind.REFUND_FAILED, about=f"refund {refund.pk}", now=now)
+    if refund.origin != RefundOrigin.BANK:  # a dispute that was won after all is no failure
+        extra = {"refund": refund.pk, "order": refund.order_id, "state": str(refund.state)}
+        logger.error("refund failed", extra=extra)
+        raise_alert(order.pk, AlertKind.REFUND_FAILED, about=f"refund {refund.pk}", now=now)
     if refund.attempt.is_surplus:
         mark_for_refund(attempt_id=refund.attempt_id, reason=refund.reason, now=now)
-    if before != RefundState.SUCCEEDED or refund.took_effect_at is None:
-        _take_seats_again(order, now=now)
-        return
-    is_restored = False
-    if refund.is_counted and not refund.attempt.is_surplus:
-        is_restored = restore_courses(refund, order=order, now=now)
-        is_restored = _give_back_seats(refund, now=now) or is_restored
-        _restore_order_state(order, now=now)
-    if refund.origin != RefundOrigin.BANK:
-        publish(RefundFailed(refund_id=refund.pk, order_id=order.pk, is_restored=is_restored))
+    had_effect = before == RefundState.SUCCEEDED and refund.took_effect_at is not None
+    if had_effect or _failed_refunds(order).filter(origin=RefundOrigin.BANK).exists():
+        is_restored = undo_effects(refund, order=order, now=now)
+        if had_effect and refund.origin != RefundOrigin.BANK and not is_fully_refunded(order):
+            publish(RefundFailed(refund_id=refund.pk, order_id=order.pk, is_restored=is_restored))
+    else:
+        _follow_whole_refund(order, now=now)
 
 
-def _take_seats_again(order: Order, *, now: datetime) -> None:
-    """Take the seats that a failed refund released where all money is back without it, as after a lost dispute."""
-    settled = order.refunds.filter(state=RefundState.SUCCEEDED, is_counted=True, attempt__is_surplus=False)
-    last = settled.order_by("settled_at", "pk").last()
-    if last is None or not is_fully_refunded(order):
-        return
-    _take_last_seats(last, order, now=now)
-    after = EnrollmentAfter(last.enrollment_after)
-    end_seats(find_taken_uses(last), to=after, reason=last.reason, by_id=None, now=now)
+def undo_effects(refund: Refund, *, order: Order, now: datetime) -> bool:
+    """Undo what followed from a refund that failed, unless other refunds have returned all money by now.
+
+    Return whether someone got a course back.
+    """
+    if _follow_whole_refund(order, now=now) or not refund.is_counted or refund.attempt.is_surplus:
+        return False
+    is_restored = restore_courses(refund, order=order, now=now)
+    is_restored = _give_back_seats(refund, order, now=now) or is_restored
+    _restore_order_state(order, now=now)
+    return is_restored
 
 
-def _give_back_seats(refund: Refund, *, now: datetime) -> bool:
+def _give_back_seats(refund: Refund, order: Order, *, now: datetime) -> bool:
     """Give learners back the courses of seats that a failed refund had taken; return whether someone got one."""
     gives_courses = shop_settings().after_failed_refund == AfterFailedRefund.RESTORE
-    uses = find_taken_uses(refund)
+    failed = _failed_refunds(order).exclude(pk=refund.pk)
+    others = CodeUse.objects.filter(state=UseState.RETIRED, code__active=True)
+    others = others.filter(pk__in=[use_id for each in failed for use_id in find_taken_uses(each)])
+    # Not those that another refund has taken meanwhile.
+    gone = RegistrationCodeChange.objects.filter(kind=CodeChangeKind.REFUNDED, code__active=False)
+    gone = gone.filter(refund__in=order.refunds.alive().exclude(pk=refund.pk))
+    own = CodeUse.objects.filter(pk__in=find_taken_uses(refund)).exclude(code__in=gone.values("code"))
+    uses = {*own.values_list("pk", flat=True), *others.values_list("pk", flat=True)}
     return bool(give_back_seats(uses, gives_courses=gives_courses, reason=refund.reason, now=now))
 
 

@@ -34,6 +34,7 @@ from ecommerce.services.refunds.ledger import (
     book_actual_amount,
     divide_among_lines,
     log_refund,
+    make_room,
     move_refund,
     record_foreign_refund,
     record_refund,
@@ -397,6 +398,7 @@ def _record_foreign_refund(
         now=now,
     )
     if notice.state in COUNTED_REFUND_STATES:
+        make_room(refund, order=order, now=now)
         if not attempt.is_surplus:
             divide_among_lines(refund, order, now=now)
         if twin is not None:

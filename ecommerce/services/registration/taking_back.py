@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.db.models import F, OuterRef, Subquery
 
-from courses.enums import EnrollmentSource
+from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import CourseRun, Enrollment, EnrollmentGrant
 from courses.services.enrollments import downgrade, enroll, revoke
 from ecommerce.enums import CodeChangeKind, EnrollmentAfter, UseState
@@ -73,6 +73,8 @@ def end_seats(
     for use in uses.select_related("code__discount__seat_sale__course_run", "code__moved_to"):
         run = find_opened_run(use.code, use.code.discount.seat_sale)
         if to == EnrollmentAfter.AUDIT:
+            if not _gives_more_than_audit(use, run):
+                continue
             downgrade(
                 user_id=use.user_id,
                 run_id=run.pk,
@@ -89,6 +91,13 @@ def end_seats(
         publish(SeatTakenFromLearner(use_id=use.pk, run_id=run.pk, is_audit=to == EnrollmentAfter.AUDIT))
         ended.append(use)
     return ended
+
+
+def _gives_more_than_audit(use: CodeUse, run: CourseRun) -> bool:
+    grants = EnrollmentGrant.objects.filter(
+        enrollment__user=use.user_id, enrollment__run=run, reference=use_reference(use.pk), revoked_at=None
+    )
+    return grants.filter(source=EnrollmentSource.REGISTRATION).exclude(mode=EnrollmentMode.AUDIT).exists()
 
 
 def revoke_seat(use: CodeUse, run: CourseRun, *, reason: str, by_id: int | None, now: datetime) -> None:
