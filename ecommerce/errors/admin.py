@@ -34,6 +34,16 @@ class MoneyWasTaken(DomainError):
     number: str
 
 
+class RefundOnItsWay(DomainError):
+    """An order isn’t fulfilled while its money may be going back."""
+
+    code = "refund_on_its_way"
+    message = _("A refund of {amount} for order {number} is on its way.")
+    advice = _("Wait until it has arrived or failed; “Check with the gateway” asks now.")
+    number: str
+    amount: str
+
+
 class BuyerHasCourse(DomainError):
     """An order in review isn’t fulfilled while its buyer has one of its courses from another source."""
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import connection
+from django.db import connection, connections
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from ecommerce.enums import AlertKind, EnrollmentAfter, OrderState, RefundState
 from ecommerce.models import DiscountCode, MoneyAlert, Order, PaymentAttempt, Refund
 from ecommerce.selectors.refund_plan import RefundChoice
+from ecommerce.services.checkout import review
+from ecommerce.services.checkout.review import fulfill_from_review
 from ecommerce.services.orders.alerts import claim_alert_batch, raise_alert
 from ecommerce.services.refunds import ledger, refunds
 from ecommerce.services.refunds.refunds import follow_refund, refund_order, undo_free_order
@@ -34,7 +38,7 @@ from tests.factories import (
     make_user,
 )
 from tests.factories.orders import make_paid_order
-from tests.support.together import MeetAt, Together
+from tests.support.together import PATIENCE, MeetAt, Together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -227,3 +231,49 @@ def test_two_workers_mail_finance_once(together: Together) -> None:
     claims = together(*[lambda: claim_alert_batch(now=NOON)] * 4)
     taken = [alert.pk for claimed in claims for alert in claimed.alerts]
     assert sorted(taken) == sorted(MoneyAlert.objects.values_list("pk", flat=True))
+
+
+def deciding(order: Order) -> list[Callable[[], Any]]:
+    """A refund whose answer the gateway owes us, and others who fulfill the order meanwhile."""
+    fulfilling = partial(fulfill_from_review, order_id=order.pk, reason="they want it", by_id=None, now=NOON)
+    return [giving_back(order), fulfilling, fulfilling]
+
+
+def test_of_a_refund_and_fulfilling_one_comes_first(together: Together, till: Till) -> None:
+    till.says = ["pending"]
+    order = make_paid_order(make_product(), gateway="till", state=OrderState.REVIEW)
+    answers = together(*deciding(order))
+    order.refresh_from_db()
+    if order.state == OrderState.FULFILLED:  # then the refund knew the order as fulfilled
+        assert kinds(answers) == {"Refund": 1, "Order": 1, "WrongOrderState": 1}
+    else:
+        assert kinds(answers) == {"Refund": 1, "RefundOnItsWay": 2}
+
+
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_no_refund_begins_while_someone_fulfills(
+    together: Together, till: Till, monkeypatch: pytest.MonkeyPatch, is_locked: bool
+) -> None:
+    """The control: without the lock a refund begins after fulfilling has looked for one, and both go through."""
+    till.says = ["pending"]
+    order = make_paid_order(make_product(), gateway="till", state=OrderState.REVIEW)
+    if not is_locked:
+        monkeypatch.setattr(LockableQuerySet, "locked", lambda self: self)
+    look, begun = review._refuse_open_refund, []
+    refunding, fulfilling, _again = deciding(order)
+    with ThreadPoolExecutor(1) as pool:
+
+        def refund_apart() -> None:
+            try:
+                refunding()
+            finally:
+                connections.close_all()
+
+        def look_and_wait(order: Order) -> None:
+            look(order)
+            refund = pool.submit(refund_apart)
+            begun.append(bool(wait([refund], 1 if is_locked else PATIENCE).done))
+
+        monkeypatch.setattr(review, "_refuse_open_refund", look_and_wait)
+        together(fulfilling)
+    assert begun == [not is_locked]

@@ -10,6 +10,7 @@ from django.db import connection
 
 from courses.models import Enrollment
 from ecommerce.enums import EnrollmentAfter, OrderState, RefundState, ReviewCause, UseState
+from ecommerce.errors.admin import RefundOnItsWay
 from ecommerce.models import CodeUse, Order, Refund
 from ecommerce.selectors.audit import find_discrepancies
 from ecommerce.selectors.refund_plan import RefundChoice
@@ -139,3 +140,30 @@ def test_a_second_payment_of_a_fulfilled_order_goes_to_finance(stripe_api: Strip
     assert Refund.objects.get().attempt_id == attempt.pk
     first.refresh_from_db()
     assert not first.is_surplus
+
+
+@pytest.mark.parametrize("word", ["away", "pending"])
+def test_an_order_is_not_fulfilled_while_its_refund_is_on_its_way(till: Till, word: str) -> None:
+    till.says = [word]
+    order = make_paid_order(make_product(), make_product(), state=OrderState.REVIEW, gateway="till")
+    make_paid_order(make_product(), buyer=order.purchaser)
+    owned = runs_of(order)
+    refund = give_back(order)
+    with pytest.raises(RefundOnItsWay, match=r"A refund of \$498.00 for order .* is on its way"):
+        fulfill_from_review(order_id=order.pk, reason="they want it", by_id=None, now=LATER)
+    assert (fresh(order).state, runs_of(order)) == (OrderState.REVIEW, owned)
+    notice = make_refund_notice(refund, refund_id="re_1", state=RefundState.FAILED)
+    follow_refund(notice, gateway_name="till", now=LATER)
+    fulfill_from_review(order_id=order.pk, reason="they want it", by_id=None, now=LATER)
+    assert len(runs_of(order)) == 3
+
+
+def test_the_refund_of_a_second_payment_stops_no_one(till: Till) -> None:
+    order = make_paid_order(make_product(), state=OrderState.REVIEW, gateway="till")
+    second = make_payment(order, gateway="till")
+    second.is_surplus = True
+    second.save()
+    till.says = ["pending"]
+    give_back(order, attempt_id=second.pk)
+    after = fulfill_from_review(order_id=order.pk, reason="the first is here", by_id=None, now=LATER)
+    assert after.state == OrderState.FULFILLED

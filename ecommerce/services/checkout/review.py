@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from ecommerce.enums import AttemptState, DisputeState, OrderState, RefundOrigin
-from ecommerce.errors.admin import BuyerHasCourse, MoneyWasTaken, ReceiptNotYet
+from ecommerce.errors.admin import BuyerHasCourse, MoneyWasTaken, ReceiptNotYet, RefundOnItsWay
 from ecommerce.errors.checkout import AlreadyEnrolled, OrderUnknown, WrongOrderState
 from ecommerce.events import OrderClosed, ReceiptWanted
 from ecommerce.gateways.registry import gateways
@@ -25,12 +25,13 @@ from mitxonline.kernel.text import require_text
 def fulfill_from_review(*, order_id: int, reason: str, by_id: int | None, now: datetime) -> Order:
     """Fulfill an order in review, and log who decided it and why.
 
-    Codes and seats are claimed again. Raises OrderUnknown, WrongOrderState, BuyerHasCourse, or another refusal (no seat
-    left); then nothing has changed.
+    Codes and seats are claimed again. Raises OrderUnknown, WrongOrderState, RefundOnItsWay, BuyerHasCourse, or another
+    refusal (no seat left); then nothing has changed.
     """
     reason = require_text(reason)
     with transaction.atomic():
         order = _lock_order_in_review(order_id, wanted=OrderState.FULFILLED)
+        _refuse_open_refund(order)
         try:
             order = fulfill_order(order_id=order.pk, now=now, gives_rest=True)
         except AlreadyEnrolled as refusal:  # its sentence speaks to the buyer; staff read this one
@@ -103,6 +104,13 @@ def _has_money(order: Order) -> bool:
         if taken < attempt.paid_money.amount:
             return True
     return False
+
+
+def _refuse_open_refund(order: Order) -> None:
+    """Raise RefundOnItsWay: the buyer would have the courses, and the money too once the refund arrives."""
+    open_refund = order.refunds.filter(state__in=UNFINISHED, attempt__is_surplus=False).order_by("pk").first()
+    if open_refund is not None:
+        raise RefundOnItsWay(number=order.number, amount=open_refund.money.formatted())
 
 
 def _lock_order_in_review(order_id: int, *, wanted: OrderState) -> Order:
