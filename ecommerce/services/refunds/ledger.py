@@ -590,7 +590,7 @@ def _take_back_seats(refund: Refund, line: OrderLine, seats: int, *, takes_redee
 
 def _apply_refund(refund: Refund, *, order: Order, now: datetime) -> None:
     if refund.took_effect_at is None:  # once, however often the gateway reports it
-        refund.took_effect_at = now
+        refund.took_effect_at, is_whole = now, False
         if refund.is_counted and not refund.attempt.is_surplus:
             is_whole = is_fully_refunded(order)
             if refund.origin != RefundOrigin.OURS:
@@ -600,7 +600,7 @@ def _apply_refund(refund: Refund, *, order: Order, now: datetime) -> None:
             _take_back_courses(refund, order, now=now)
             _update_order_state(order, is_whole=is_whole, by_id=refund.begun_by_id, now=now)
         refund.save(update_fields=["took_effect_at", "enrollment_after", "frees_codes"])
-        if refund.is_counted and not refund.attempt.is_surplus and is_fully_refunded(order):
+        if is_whole:
             _close_courses_late(order, now=now)
         publish(MoneyReturned(refund_id=refund.pk, order_id=order.pk))
     log_refund(refund, "ecommerce.refund.settle", by_id=refund.begun_by_id)
