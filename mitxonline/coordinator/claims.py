@@ -52,50 +52,18 @@ _CLAIMED = """
     )
 """
 
-# The same for nearly all of them: never tried, and no others to wait for. A CASE, because the planner compares plain
-# conditions with those of every partial index, which takes it longer than the write.
-_CLAIMED_FRESH = """
-    claimed AS (
-        UPDATE coordinator_delivery AS delivery
-        SET state = 'running', attempts = 1, lease_until = %(lease)s, sent_at = NULL
-        WHERE id = %(id)s AND CASE
-            WHEN state = 'pending' AND attempts = 0 AND order_key = '' THEN next_attempt_at <= %(soon)s ELSE false
-        END
-        RETURNING delivery.*
-    ), opened AS (
-        INSERT INTO coordinator_deliveryattempt (delivery_id, number, started_at, process, outcome, result)
-        SELECT id, 1, %(now)s, %(process)s, 'running', '' FROM claimed
-        ON CONFLICT DO NOTHING
-    )
-"""
-
-# Only if the lease is still ours: `attempts` distinguishes our claim from a later one. The attempt is closed in any
-# case: what was done after the lease was done. A lease means that it runs (`delivery_lease_while_running`); with the
-# state in the condition the database may read the index of states, with all that ran since it was vacuumed.
-_ENDED = """
-    ended AS (
-        UPDATE coordinator_delivery
-        SET state = %(state)s, last_error = %(error)s, lease_until = NULL, sent_at = NULL,
-            finished_at = %(finished)s, next_attempt_at = coalesce(%(next)s::timestamptz, next_attempt_at)
-        WHERE id = %(over)s AND lease_until IS NOT NULL AND attempts = %(number)s
-        RETURNING id
-    ), closed AS (
-        UPDATE coordinator_deliveryattempt
-        SET outcome = %(outcome)s, ended_at = %(now)s, result = %(result)s,
-            next_attempt_at = CASE WHEN EXISTS (SELECT FROM ended) THEN %(next)s::timestamptz END
-        WHERE delivery_id = %(over)s AND number = %(number)s
-    )
-"""
-
 _FIELDS = [field.attname for field in Delivery._meta.concrete_fields]
 _COLUMNS = ", ".join(f"claimed.{field.column}" for field in Delivery._meta.concrete_fields)
 _CLAIM = f"WITH {_CLAIMED} SELECT {_COLUMNS} FROM claimed"  # noqa: S608 - our own column names
-_CLAIM_FRESH = f"WITH {_CLAIMED_FRESH} SELECT {_COLUMNS} FROM claimed"  # noqa: S608 - our own column names
-_END = f"WITH {_ENDED} SELECT count(*) FROM ended"  # noqa: S608 - the values are parameters
-_END_AND_CLAIM = f"""
-    WITH {_ENDED}, {_CLAIMED_FRESH}
-    SELECT over.count, {_COLUMNS} FROM (SELECT count(*) FROM ended) AS over LEFT JOIN claimed ON true
-"""  # noqa: S608 - our own column names
+# The functions are in the migration `0006_claims_in_functions`.
+_FRESH = "coordinator_claim_fresh(%(id)s, %(now)s, %(soon)s, %(lease)s, %(process)s) AS claimed"
+_ENDED = """
+    coordinator_end_attempt(%(over)s, %(number)s, %(state)s, %(error)s, %(finished)s, %(next)s, %(outcome)s, %(now)s,
+        %(result)s)
+"""
+_CLAIM_FRESH = f"SELECT {_COLUMNS} FROM {_FRESH}"  # noqa: S608 - our own column names
+_END = f"SELECT {_ENDED}"
+_END_AND_CLAIM = f"SELECT ended, {_COLUMNS} FROM {_ENDED} AS ended LEFT JOIN {_FRESH} ON true"  # noqa: S608 - the same
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,11 @@ def path_of(receiver: Receiver) -> str:
 
 def find_receiver(event_type: str, path: str) -> tuple[type[Event], Receiver]:
     """Return what a delivery names. Only functions in the table are ever called. Raises UnroutedReceiver."""
+    return _find_receiver(event_type, path)
+
+
+@cache
+def _find_receiver(event_type: str, path: str) -> tuple[type[Event], Receiver]:
     # Some deliveries were recorded before their receivers were moved, by old code that runs during a deployment too.
     path = settings.MOVED_RECEIVERS.get(path, path).replace(".handlers.", ".receivers.")
     for event, route in _routes().items():
@@ -147,8 +152,9 @@ def merge_routes(table: Mapping[type[Event], Route], additions: Iterable[ExtraRe
 
 
 def _forget_routes(*, setting: str, **_kwargs: object) -> None:
-    if setting in ("EVENT_ROUTES", SETTING):
+    if setting in ("EVENT_ROUTES", "MOVED_RECEIVERS", SETTING):
         _routes.cache_clear()
+        _find_receiver.cache_clear()
         _remote_receivers.cache_clear()
 
 
