@@ -159,10 +159,13 @@ def sweep(*, now: datetime) -> int:
     unsent = Delivery.objects.unsent(now=now, patience=patience).order_by("next_attempt_at", "pk")
     found = list(unsent.values_list("pk", "handler", "sent_at")[: settings.DELIVERY_SWEEP_SIZE])
     due = by_queue((pk, receiver) for pk, receiver, sent_at in found if sent_at is None)
-    for queue, ids in _find_lost_tasks(found, now=now).items():
-        due.setdefault(queue, []).extend(ids)
-    Delivery.objects.filter(pk__in=[pk for ids in due.values() for pk in ids]).update(sent_at=now)
-    return sum(send_deliveries(ids, queue=queue) for queue, ids in due.items())
+    lost = _find_lost_tasks(found, now=now)
+    chosen = [pk for queues in (due, lost) for ids in queues.values() for pk in ids]
+    Delivery.objects.filter(pk__in=chosen).update(sent_at=now)
+    # Whatever became of their tasks, they don't share one again: workers of release 0.2 can't take several at once.
+    return sum(send_deliveries(ids, queue=queue) for queue, ids in due.items()) + sum(
+        send_deliveries(ids, queue=queue, share=False) for queue, ids in lost.items()
+    )
 
 
 def _find_lost_tasks(found: Sequence[tuple[int, str, datetime | None]], *, now: datetime) -> dict[str, list[int]]:

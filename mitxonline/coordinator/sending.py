@@ -56,7 +56,7 @@ def _find_load() -> _Load | None:
     return None
 
 
-def send_deliveries(ids: Sequence[int], *, queue: str = "") -> int:
+def send_deliveries(ids: Sequence[int], *, queue: str = "", share: bool = True) -> int:
     """Queue tasks for deliveries. Return how many the broker took.
 
     A few have a task each, so that the workers share them. Many share tasks, because a task costs more than a delivery;
@@ -64,7 +64,8 @@ def send_deliveries(ids: Sequence[int], *, queue: str = "") -> int:
 
     Never raises for a broker that is away. What it didn't take is marked as not sent, so that the next sweep sends it.
     """
-    size = 1 if queue or len(ids) < 2 * settings.DELIVERY_TASK_SIZE else settings.DELIVERY_TASK_SIZE
+    share = share and not queue and len(ids) >= 2 * settings.DELIVERY_TASK_SIZE
+    size = settings.DELIVERY_TASK_SIZE if share else 1
     sent = size * send_tasks(DELIVER, list(_split(ids, size)), queue=queue)
     if sent < len(ids):
         Delivery.objects.filter(pk__in=ids[sent:]).update(sent_at=None)

@@ -225,6 +225,31 @@ def test_what_the_broker_lost_is_sent_again_when_its_queue_is_empty(
     assert deliveries.sweep(now=later - timedelta(seconds=10)) == 0, "the web process may be about to send it"
 
 
+def test_what_the_broker_lost_shares_no_task_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker of release 0.2 throws away a task with several, and makes them when they come alone."""
+    sizes: list[int] = []
+
+    def take(name: str, arguments: list[tuple[int, ...]], queue: str) -> int:
+        sizes.extend(len(each) for each in arguments)
+        return len(arguments)
+
+    monkeypatch.setattr("mitxonline.coordinator.sending.send_tasks", take)
+    for seat in range(15):
+        _publish(SeatTaken(seat))
+    Delivery.objects.filter(handler__endswith="remember").exclude(payload__seat__in=range(10)).delete()
+    Delivery.objects.update(sent_at=None)
+    now, later = clock.now(), clock.now() + timedelta(seconds=31)
+    assert deliveries.sweep(now=now) == 25
+    assert sizes == [10, 10, 5]
+    del sizes[:]
+    monkeypatch.setattr(deliveries, "measure_queues", lambda: {settings.CELERY_TASK_DEFAULT_QUEUE: 0})
+    assert deliveries.sweep(now=later) == 25
+    assert sizes == [1] * 25
+    interval = settings.DELIVERY_BEAT_SCHEDULE["sweep-deliveries"]["schedule"]
+    assert isinstance(interval, float)
+    assert settings.DELIVERY_LOST_AFTER + interval < 60
+
+
 def test_a_broker_that_is_away_says_nothing_of_its_queues(monkeypatch: pytest.MonkeyPatch, sent: list[int]) -> None:
     _publish(SeatTaken(1))
 

@@ -131,12 +131,12 @@ def test_a_worker_killed_inside_a_receiver(start_own_worker: StartWorker, mailbo
 
 
 def test_a_web_process_killed_between_commit_and_sending(start_own_worker: StartWorker, mailbox: Path) -> None:
+    start_own_worker(wait=False)
     command = [sys.executable, "-c", KILLED_BETWEEN]
     done = subprocess.run(command, cwd=ROOT, env=child_environment(), capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
     order = Order.objects.get()
     assert order.state == OrderState.FULFILLED
-    start_own_worker()
     settle()
     check_everything_happened_once([order], mailbox)
     assert history("count_call") == [("done", "enrolled")]
@@ -178,8 +178,8 @@ def test_the_same_message_twice_and_two_workers(start_own_worker: StartWorker, m
     order = check_out()
     ids = list(Delivery.objects.values_list("pk", flat=True))
     assert send_tasks(DELIVER, [(pk,) for pk in ids for _each in range(5)]) == 5 * len(ids)
-    start_own_worker()
-    start_own_worker()
+    for worker in [start_own_worker(wait=False), start_own_worker(wait=False)]:
+        worker.await_start()
     settle()
     marker = check_out()
     settle()
@@ -187,7 +187,7 @@ def test_the_same_message_twice_and_two_workers(start_own_worker: StartWorker, m
 
 
 def test_two_beats_sweep_at_once(start_own_worker: StartWorker, mailbox: Path, tmp_path: Path) -> None:
-    start_own_worker()
+    start_own_worker(wait=False)
     order = check_out()
     Delivery.objects.filter(state=DeliveryState.PENDING).update(sent_at=None)
     with running_beats(2, tmp_path):
@@ -205,14 +205,25 @@ def test_a_worker_of_the_last_release_leaves_what_it_does_not_know(start_own_wor
     unknown = Delivery.objects.filter(handler__endswith=".draw_map")
     until(lambda: unknown.filter(attempts=1, state=DeliveryState.PENDING))
     until(lambda: traces("noted", 1))
+    start_own_worker(wait=False)
     old.stop()
-    start_own_worker()
     settle()
     assert (traces("noted", 1), traces("drawn in attic", 1)) == (1, 1)
     (failed, why), done = history("draw_map")
     assert (failed, done) == ("failed", ("done", ""))
     assert why.startswith("mitxonline.coordinator.routes.UnroutedReceiver at coordinator/routes.py:")
     assert history("note_move") == [("done", "")]
+
+
+def test_a_worker_of_the_last_release_takes_one_delivery_at_a_time(start_own_worker: StartWorker) -> None:
+    start_own_worker(TEST_RELEASE="last", wait=False)
+    with transaction.atomic():
+        for shelf in range(25):
+            publish(ShelfMoved(shelf=shelf))
+        Delivery.objects.filter(handler__endswith=".draw_map").delete()
+    settle()
+    assert [traces("noted", shelf) for shelf in range(25)] == [1] * 25
+    assert set(DeliveryAttempt.objects.values_list("number", "outcome")) == {(1, "done")}
 
 
 def test_a_worker_killed_while_it_calls_the_course_site(
@@ -234,7 +245,7 @@ def test_a_worker_killed_while_it_calls_the_course_site(
     worker = start_own_worker()
     until(lambda: course_site.state.enrollments)
     worker.kill()
-    start_own_worker()
+    start_own_worker(wait=False)
     settle()
     check_everything_happened_once(orders, mailbox)
     told = sorted((change.what, change.user) for change in course_site.state.changes)

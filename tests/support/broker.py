@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -38,9 +38,12 @@ def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
 
 
 class Worker:
-    """A Celery worker in its own process group, with this test's queues and database."""
+    """A Celery worker in its own process group, with this test's queues and database.
 
-    def __init__(self, log: Path, queue: str = "", **variables: str) -> None:
+    Without `wait` it may still be starting.
+    """
+
+    def __init__(self, log: Path, queue: str = "", *, wait: bool = True, **variables: str) -> None:
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -58,11 +61,16 @@ class Worker:
                 stderr=output,
                 start_new_session=True,
             )
+        if wait:
+            self.await_start()
+
+    def await_start(self) -> None:
         until(self._is_ready)
 
     def kill(self) -> None:
         """Kill it like a power cut: no handler runs, no task is returned to the queue."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(PATIENCE)
 
     def stop(self) -> None:

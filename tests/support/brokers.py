@@ -185,13 +185,13 @@ def own_broker(
 
 @pytest.fixture
 def start_own_worker(own_broker: Broker, transactional_db: None, tmp_path: Path) -> Iterator[StartWorker]:
-    """Start workers on that broker; those still running are stopped after the test."""
+    """Start workers on that broker; those still running are killed after the test, which has no more use for them."""
     workers: list[Worker] = []
 
-    def start(queue: str = "", **variables: str) -> Worker:
-        workers.append(Worker(tmp_path / f"worker-{len(workers)}.log", queue, **variables))
+    def start(queue: str = "", *, wait: bool = True, **variables: str) -> Worker:
+        workers.append(Worker(tmp_path / f"worker-{len(workers)}.log", queue, wait=wait, **variables))
         return workers[-1]
 
     yield start
     for worker in workers:
-        worker.stop()
+        worker.kill()
