@@ -2,11 +2,16 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.csrf import CsrfViewMiddleware
+from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
 from django.utils.log import log_response
 
 from mitxonline.health import VIEWS
@@ -52,4 +57,45 @@ class PolicyMiddleware(CSPMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response = super().process_response(request, response)
         response.headers.setdefault("Permissions-Policy", settings.PERMISSIONS_POLICY)
+        return response
+
+
+class OwnPagesCsrfMiddleware(CsrfViewMiddleware):
+    """Takes some forms without a token if the browser says that one of our own pages sent them.
+
+    Pages that visitors share carry no token. Browsers say where a form came from by Sec-Fetch-Site, older ones by
+    Origin or Referer, none of which another site's page can set. Who says nothing sees the form again, with a token.
+    """
+
+    CONFIRM = "errors/confirm_form.html"
+
+    def process_view(
+        self, request: HttpRequest, callback: Any, callback_args: Any, callback_kwargs: Any
+    ) -> Any:  # the stubs know only Django's own refusal
+        if request.method != "POST" or not getattr(callback, "accepts_own_pages", False):
+            return super().process_view(request, callback, callback_args, callback_kwargs)
+        if getattr(request, "_dont_enforce_csrf_checks", False):  # a test's client
+            return super().process_view(request, callback, callback_args, callback_kwargs)
+        is_from_here = self._is_from_here(request)
+        if is_from_here:
+            return self._accept(request)  # type: ignore[attr-defined]  # Django's own step
+        if is_from_here is None and "csrfmiddlewaretoken" not in request.POST:
+            return self._ask_again(request)
+        return super().process_view(request, callback, callback_args, callback_kwargs)
+
+    def _is_from_here(self, request: HttpRequest) -> bool | None:
+        """Whether the browser says that one of our pages sent the form; None if it says nothing."""
+        if site := request.headers.get("Sec-Fetch-Site"):
+            return site == "same-origin"
+        if "Origin" in request.headers:
+            return bool(self._origin_verified(request))  # type: ignore[attr-defined]  # Django's own step
+        if referer := request.headers.get("Referer"):
+            sender = urlsplit(referer)
+            return (sender.scheme, sender.netloc) == (request.scheme, request.get_host())
+        return None
+
+    def _ask_again(self, request: HttpRequest) -> HttpResponse:
+        fields = [(name, value) for name, values in request.POST.lists() for value in values]
+        response = render(request, self.CONFIRM, {"fields": fields})
+        add_never_cache_headers(response)
         return response

@@ -16,6 +16,7 @@ from wagtail.query import PageQuerySet
 from wagtail.url_routing import RouteResult
 
 from cms.models.forms import SitePageCopyForm, SitePageForm, SubjectPageForm
+from mitxonline.shared.marks import mark_shared
 
 
 class PublicPageQuerySet(PageQuerySet):
@@ -70,6 +71,10 @@ class SitePage(Page):
 
     class Meta:
         abstract = True
+
+    def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = mark_shared(super().serve(request, *args, **kwargs))
+        return response
 
     def get_view_restrictions(self) -> QuerySet[PageViewRestriction]:
         """Wagtail makes a query for each ancestor; this is one for all, aliases included."""

@@ -46,7 +46,7 @@ from frontend.views.decorators import personal
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import RateLimited
 from mitxonline.kernel.forms import refusals_on
-from mitxonline.kernel.http import is_speculative, wants_fragment
+from mitxonline.kernel.http import accept_from_own_pages, is_speculative, wants_fragment
 from mitxonline.kernel.text import strip_punctuation
 
 PAGE = "frontend/cart/page.html"
@@ -64,6 +64,7 @@ def cart(request: HttpRequest) -> HttpResponse:
     return _render_cart(request)
 
 
+@accept_from_own_pages
 @personal
 @require_http_methods(["GET", "POST"])
 def add(request: HttpRequest) -> HttpResponse:

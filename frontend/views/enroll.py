@@ -15,9 +15,11 @@ from ecommerce.services.checkout.free_enrollment import enroll_free
 from frontend.site.parsing import parse_row_id
 from frontend.views.decorators import personal
 from mitxonline.kernel import clock
+from mitxonline.kernel.http import accept_from_own_pages
 from mitxonline.users.next_page import next_page
 
 
+@accept_from_own_pages
 @personal
 @require_POST
 def enroll(request: HttpRequest) -> HttpResponse:

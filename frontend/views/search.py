@@ -12,6 +12,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.errors import RateLimited
 from mitxonline.kernel.http import client_address
 from mitxonline.kernel.ratelimit import RateLimit, network_of
+from mitxonline.shared.marks import shared_page
 
 SUGGESTIONS = RateLimit("suggestions")
 MINUTE = 60
@@ -31,6 +32,7 @@ def suggestions(request: HttpRequest) -> HttpResponse:
     return response
 
 
+@shared_page
 @require_safe
 def instructor(request: HttpRequest, slug: str) -> HttpResponse:
     user_id = request.user.pk if request.user.is_authenticated else None

@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,5 +11,9 @@ class KernelConfig(AppConfig):
     def ready(self) -> None:
         from mitxonline.kernel import checks  # noqa: F401 - registers the checks
         from mitxonline.kernel.db import prepare_session
+        from mitxonline.kernel.version_triggers import install_triggers
+        from mitxonline.kernel.versions import follow_changes
 
         connection_created.connect(prepare_session, dispatch_uid="poolers")
+        connection_created.connect(follow_changes, dispatch_uid="versions")
+        post_migrate.connect(install_triggers, sender=self, dispatch_uid="versions")

@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from functools import wraps
 from ipaddress import IPv6Address, ip_address
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -25,6 +27,8 @@ from mitxonline.kernel.errors import DomainError, RateLimited
 from mitxonline.kernel.paging import PageGone, redirect_to_last_page
 
 logger = logging.getLogger(__name__)
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 FRAGMENT = "partials/refusal.html"
 PAGE = "errors/refusal.html"
@@ -64,6 +68,20 @@ class DomainErrorMiddleware:
             logger.error("a constraint refused what no check had", exc_info=exception)
             exception = refusal
         return domain_error_response(request, exception) if isinstance(exception, DomainError) else None
+
+
+def accept_from_own_pages(view: View) -> View:
+    """Take this view's forms from our own pages without a token, which pages that visitors share can't have.
+
+    `mitxonline.security.OwnPagesCsrfMiddleware` sees to it that they are ours.
+    """
+
+    @wraps(view)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return view(*args, **kwargs)
+
+    wrapped.accepts_own_pages = True  # type: ignore[attr-defined]
+    return cast("View", wrapped)
 
 
 def domain_error_response(request: HttpRequest, error: DomainError) -> HttpResponse:

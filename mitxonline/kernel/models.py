@@ -20,3 +20,11 @@ class TracedModel(models.Model):
 
     class Meta:
         abstract = True
+
+
+class VersionChange(models.Model):
+    """A transaction that changed what a version is about (`kernel.versions`). Written by triggers."""
+
+    name = models.CharField(max_length=40)
+    nonce = models.DecimalField(max_digits=40, decimal_places=0)
+    at = models.DateTimeField()

@@ -21,6 +21,7 @@ from mitxonline.settings.parts.plugins import *
 from mitxonline.settings.parts.processes import *
 from mitxonline.settings.parts.remote import *
 from mitxonline.settings.parts.security import *
+from mitxonline.settings.parts.shared_pages import *
 from mitxonline.settings.parts.site import *
 from mitxonline.settings.parts.sso import *
 from mitxonline.settings.parts.storage import *
@@ -78,6 +79,7 @@ MIDDLEWARE = [
     "mitxonline.security.HostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "mitxonline.kernel.trace.TraceMiddleware",
+    "mitxonline.shared.middleware.SharedPageMiddleware",
     "mitxonline.kernel.remote.PagePatienceMiddleware",
     "mitxonline.security.PolicyMiddleware",
     "mitxonline.health.HealthMiddleware",
@@ -86,7 +88,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
+    "mitxonline.security.OwnPagesCsrfMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -125,7 +125,7 @@ def _salt(config: pytest.Config) -> str:
 
 
 def _migrations_hash(salt: str) -> str:
-    digest = hashlib.sha256(salt.encode())
+    digest = hashlib.sha256(f"{salt}{settings.VERSIONS}".encode())  # `migrate` makes triggers of them
     for app in apps.get_app_configs():
         digest.update(f"{app.name}\n".encode())
         for path in sorted(Path(app.path, "migrations").glob("*.py")):

@@ -12,6 +12,7 @@ from mitxonline.settings.parts.keycloak import KEYCLOAK_BEAT_SCHEDULE
 from mitxonline.settings.parts.openedx import OPENEDX_BEAT_SCHEDULE
 from mitxonline.settings.parts.payments import PAYMENT_BEAT_SCHEDULE
 from mitxonline.settings.parts.remote import REMOTE_QUEUE
+from mitxonline.settings.parts.shared_pages import VERSIONS_BEAT_SCHEDULE
 from mitxonline.settings.parts.storage import REDIS_URL
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", REDIS_URL)
@@ -74,6 +75,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     **KEYCLOAK_BEAT_SCHEDULE,
     **OPENEDX_BEAT_SCHEDULE,
     **PAYMENT_BEAT_SCHEDULE,
+    **VERSIONS_BEAT_SCHEDULE,
     "publish-scheduled-pages": {
         "task": "mitxonline.celery.publish_scheduled_pages",
         "schedule": 60.0,

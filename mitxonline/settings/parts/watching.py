@@ -14,6 +14,7 @@ METRICS = [
     "mitxonline.coordinator.metrics.collect_deliveries",
     "mitxonline.coordinator.metrics.collect_durations",
     "mitxonline.coordinator.metrics.collect_queues",
+    "mitxonline.shared.counts.collect_shared_pages",
 ]
 STATEMENT_SECONDS = 2  # for a query that monitoring makes
 METRICS_KEPT_SECONDS = 10  # several Prometheus servers cost one round of queries

@@ -1,0 +1,152 @@
+"""Answers anonymous visitors from the cache, before sessions, accounts and the database have a part in it."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified
+from django.utils.cache import patch_cache_control
+
+from mitxonline.kernel import clock
+from mitxonline.kernel.versions import Versions, current_versions, settle, watch_tables
+from mitxonline.shared.counts import count
+from mitxonline.shared.entries import KeptPage, find_entry, is_being_drawn, keep_entry, make_entry, turn_to_draw
+from mitxonline.shared.listening import start_listening
+from mitxonline.shared.marks import is_marked
+from mitxonline.shared.questions import PageQuestion, drops_parameters, is_shared_address, read_question
+
+logger = logging.getLogger(__name__)
+
+_LOOK_AGAIN = 0.03  # seconds
+
+
+class SharedPageMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not settings.SHARED_PAGES:
+            return self.get_response(request)
+        try:
+            return self._answer(request)
+        finally:
+            settle()
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        if not is_shared_address(request):
+            return self.get_response(request)
+        start_listening()
+        question = read_question(request)
+        if question is None:
+            return self._answer_one(request)
+        try:
+            versions = current_versions(now=clock.now())
+        except (DatabaseError, InterfaceError):
+            return self._answer_one(request)
+        entry = find_entry(question, versions, now=clock.now())
+        if entry is not None:
+            count("hit")
+            return _respond(request, entry)
+        if request.method != "GET":
+            return self.get_response(request)
+        return self._wait_or_draw(request, question, versions)
+
+    def _answer_one(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer this visitor alone. No cache on the way may keep it for another."""
+        count("personal")
+        response = self.get_response(request)
+        if not response.has_header("Cache-Control"):
+            patch_cache_control(response, private=True, no_cache=True)
+        return response
+
+    def _wait_or_draw(self, request: HttpRequest, question: PageQuestion, versions: Versions) -> HttpResponseBase:
+        until = time.monotonic() + settings.SHARED_PAGES_WAIT_SECONDS
+        while True:
+            with turn_to_draw(question, versions) as is_ours:
+                if is_ours or time.monotonic() >= until:
+                    # Whoever had the turn before may have kept the page just now.
+                    entry = find_entry(question, versions, now=clock.now())
+                    return _respond(request, entry) if entry else self._draw(request, question, versions)
+            # Another one draws it. The page from before the change would be wrong.
+            while is_being_drawn(question, versions) and time.monotonic() < until:
+                time.sleep(_LOOK_AGAIN)
+            if (entry := find_entry(question, versions, now=clock.now())) is not None:
+                count("waited")
+                return _respond(request, entry)
+
+    def _draw(self, request: HttpRequest, question: PageQuestion, versions: Versions) -> HttpResponseBase:
+        """Draw the page for everyone. The versions were read before, so it can't be older than they are."""
+        with watch_tables() as unversioned:
+            response = self.get_response(question.to_request(request))
+        if not _may_be_kept(response, unversioned, question):
+            count("unkept")
+            # Drawn without what this visitor sent, on which a redirect or a form may depend.
+            is_other = (response.status_code == 200 and not is_marked(response)) or drops_parameters(question, request)
+            return self._answer_one(request) if is_other else response
+        assert isinstance(response, HttpResponse)  # noqa: S101 - `_may_be_kept` looked
+        count("drawn")
+        entry = make_entry(response, versions)
+        keep_entry(question, entry, now=clock.now())
+        return _respond(request, entry)
+
+
+def _may_be_kept(response: HttpResponseBase, unversioned: set[str], question: PageQuestion) -> bool:
+    is_shared = (
+        isinstance(response, HttpResponse)
+        and response.status_code == 200
+        and is_marked(response)
+        and not response.cookies
+        and "private" not in response.get("Cache-Control", "")
+        and "no-store" not in response.get("Cache-Control", "")
+        and "*" not in response.get("Vary", "")
+    )
+    if is_shared and unversioned:
+        logger.error(
+            "a shared page reads tables without a version and isn't kept: add them to VERSIONS",
+            extra={"path": question.path, "tables": sorted(unversioned)},
+        )
+    return is_shared and not unversioned
+
+
+def _respond(request: HttpRequest, entry: KeptPage) -> HttpResponse:
+    known = request.META.get("HTTP_IF_NONE_MATCH", "")
+    is_known = known and (known.strip() == "*" or entry.etag in {_weak(each) for each in known.split(",")})
+    response = HttpResponseNotModified() if is_known else HttpResponse()
+    if not is_known:
+        if _takes_gzip(request.META.get("HTTP_ACCEPT_ENCODING", "")):
+            response.content = entry.body
+            response.headers["Content-Encoding"] = "gzip"
+        else:
+            response.content = gzip.decompress(entry.body)
+        for name, value in entry.headers:
+            response.headers[name] = value
+        response.headers["Content-Length"] = str(len(response.content))
+    response.headers["ETag"] = entry.etag
+    response.headers["Vary"] = entry.vary
+    response.headers["Cache-Control"] = _cache_control()
+    return response
+
+
+def _cache_control() -> str:
+    """Caches may keep the page, but ask each time whether it still holds, unless a site allows more."""
+    if not settings.SHARED_PAGES_CDN_SECONDS:
+        return "public, no-cache"
+    seconds = settings.SHARED_PAGES_CDN_SECONDS
+    return f"public, max-age=0, s-maxage={seconds}, stale-while-revalidate={seconds}"
+
+
+def _weak(etag: str) -> str:
+    return f'W/"{etag.strip().removeprefix("W/").strip(chr(34))}"'
+
+
+def _takes_gzip(accepted: str) -> bool:
+    for each in accepted.lower().split(","):
+        coding, _semicolon, quality = each.partition(";")
+        if coding.strip() in ("gzip", "*"):
+            return quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

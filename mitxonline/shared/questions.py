@@ -1,0 +1,145 @@
+"""What an anonymous visitor asks for, reduced to what the answer may depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from hashlib import blake2b
+from io import BytesIO
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIRequest
+from django.db import connection
+from django.http import HttpRequest
+from django.urls import Resolver404, resolve
+from django.utils.translation import get_language_from_request
+
+from mitxonline.kernel.http import wants_fragment
+from mitxonline.shared.code import code_fingerprint
+from mitxonline.shared.marks import may_be_shared
+
+# All that a view learns of a visitor. The addresses are for the log.
+_KEPT = frozenset(
+    {
+        "HTTP_HOST",
+        "HTTP_X_FORWARDED_FOR",
+        "HTTP_X_FORWARDED_HOST",
+        "HTTP_X_FORWARDED_PROTO",
+        "PATH_INFO",
+        "REMOTE_ADDR",
+        "SCRIPT_NAME",
+        "SERVER_NAME",
+        "SERVER_PORT",
+        "SERVER_PROTOCOL",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuestion:
+    """Two requests with the same question get the same answer."""
+
+    scheme: str
+    host: str
+    path: str
+    query: str
+    language: str
+    is_fragment: bool
+    dismissed: str  # the announcement that was
+
+    @property
+    def key(self) -> str:
+        return "\0".join(
+            (self.scheme, self.host, self.path, self.query, self.language, "f" * self.is_fragment, self.dismissed)
+        )
+
+    @property
+    def digest(self) -> str:
+        return blake2b(f"{code_fingerprint()}\0{self.key}".encode(), digest_size=16).hexdigest()
+
+    @property
+    def has_variants(self) -> bool:
+        """Whether a visitor could make up any number of questions like this one."""
+        return bool(self.query or self.dismissed) or self.host.partition(":")[0] not in settings.ALLOWED_HOSTS
+
+    def to_request(self, asked: HttpRequest) -> WSGIRequest:
+        """A request that has nothing of the visitor but the question, so that the answer can't depend on more."""
+        environ = {name: value for name, value in asked.META.items() if name in _KEPT or name.startswith("wsgi.")}
+        environ |= {
+            "REQUEST_METHOD": "GET",
+            "QUERY_STRING": self.query,
+            "HTTP_ACCEPT": "text/html",
+            "HTTP_ACCEPT_LANGUAGE": self.language,
+            "wsgi.input": BytesIO(),
+        }
+        if self.is_fragment:
+            environ |= {"HTTP_HX_REQUEST": "true"}
+        if self.dismissed:
+            environ |= {"HTTP_COOKIE": f"{settings.SHARED_ANNOUNCEMENT_COOKIE}={self.dismissed}"}
+        return WSGIRequest(environ)
+
+
+def is_shared_address(request: HttpRequest) -> bool:
+    """Whether what is there may be shared, which its view decides. Depends on the path alone."""
+    return _is_shared_path(request.path_info)
+
+
+def read_question(request: HttpRequest) -> PageQuestion | None:
+    """The question of an anonymous visitor; None for everyone else, and where the answer isn't kept."""
+    if request.method not in ("GET", "HEAD") or type(request) is not WSGIRequest:
+        return None
+    # Wagtail's previews are such requests. In a transaction versions aren't those that others see.
+    if getattr(request, "is_dummy", False) or "HTTP_AUTHORIZATION" in request.META or connection.in_atomic_block:
+        return None
+    if not _personal_cookies().isdisjoint(request.COOKIES):
+        return None
+    query = _shared_part(str(request.META.get("QUERY_STRING", "")))
+    dismissed = request.COOKIES.get(settings.SHARED_ANNOUNCEMENT_COOKIE, "")
+    is_odd = len(dismissed) > 16 or bool(dismissed and not dismissed.isalnum())  # ours is a short digest
+    if is_odd or len(query) > settings.SHARED_PARAMETERS_LENGTH:
+        return None
+    several = len(settings.LANGUAGES) > 1
+    return PageQuestion(
+        scheme=request.scheme or "",
+        host=request.get_host().lower(),
+        path=request.path_info,
+        query=query,
+        language=get_language_from_request(request) if several else settings.LANGUAGE_CODE,
+        is_fragment=wants_fragment(request) if "HTTP_HX_REQUEST" in request.META else False,
+        dismissed=dismissed,
+    )
+
+
+def _shared_part(query: str) -> str:
+    """The parameters that pages read, in one order."""
+    if not query:
+        return ""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=100, errors="replace")
+    except ValueError:
+        return "?" * (settings.SHARED_PARAMETERS_LENGTH + 1)
+    kept = [(name, value) for name, value in dict.fromkeys(pairs) if name in settings.SHARED_PARAMETERS]
+    # Several values of one parameter keep their order: of some parameters the last counts.
+    return urlencode(sorted(kept, key=lambda pair: pair[0]))
+
+
+@cache
+def _personal_cookies() -> frozenset[str]:
+    return frozenset({settings.SESSION_COOKIE_NAME, settings.LANGUAGE_COOKIE_NAME, *settings.SHARED_PERSONAL_COOKIES})
+
+
+@lru_cache(maxsize=4096)
+def _is_shared_path(path: str) -> bool:
+    try:
+        return may_be_shared(resolve(path).func)
+    except Resolver404:
+        return False
+
+
+def drops_parameters(question: PageQuestion, request: HttpRequest) -> bool:
+    """Whether the request has parameters that aren't in the question. A redirect may depend on them."""
+    asked: Mapping[str, Any] = request.GET
+    return not set(asked).issubset(settings.SHARED_PARAMETERS)
