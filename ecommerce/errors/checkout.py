@@ -199,6 +199,15 @@ class NoWayToPay(CheckoutRefused):
     advice = _("Please write to us.")
 
 
+class GatewayNotOffered(CheckoutRefused):
+    """The way to pay that was chosen isn't offered for this cart (any more)."""
+
+    code = "gateway_not_offered"
+    message = _("You can’t pay that way right now. You weren’t charged, and we’ve kept your cart.")
+    advice = _("Choose another way to pay.")
+    retry_url = "/cart/"
+
+
 class PaymentUnavailable(CheckoutRefused):
     code = "payment_unavailable"
     message = _("We can’t reach the payment page right now. You weren’t charged.")
@@ -209,7 +218,7 @@ class TotalNotPayable(CheckoutRefused):
     """No gateway takes this total: it is below the minimum, or has a fraction of the smallest coin."""
 
     code = "total_not_payable"
-    message = _("{total} can’t be charged to a card.")
+    message = _("{total} can’t be charged.")
     advice = _("Please write to us.")
     total: str
 

@@ -10,6 +10,7 @@ from django.dispatch import receiver
 from django.utils.module_loading import import_string
 
 from ecommerce.gateways.base import PaymentGateway
+from mitxonline.kernel.money import Money
 
 # Whose notices come to /payment/webhook/, which is older than the second gateway.
 UNNAMED = "stripe"
@@ -17,14 +18,20 @@ UNNAMED = "stripe"
 
 @cache
 def gateways() -> dict[str, PaymentGateway]:
-    """Return the gateways of ``PAYMENT_GATEWAYS`` by name; the first one is the default."""
+    """Return the gateways of ``PAYMENT_GATEWAYS`` by name."""
     configured: list[PaymentGateway] = [import_string(path)() for path in settings.PAYMENT_GATEWAYS]
     return {gateway.name: gateway for gateway in configured}
 
 
-def default_gateway() -> PaymentGateway | None:
-    """Return the gateway of new payments, or None where none is configured."""
-    return next(iter(gateways().values()), None)
+def offered_gateways() -> dict[str, PaymentGateway]:
+    """Return the gateways of new payments by name, in the order in which a buyer reads them."""
+    return gateways()
+
+
+def gateways_for(total: Money) -> dict[str, PaymentGateway]:
+    """Return the gateways that take this amount; all where none does, so that the refusal is about the amount."""
+    offered = offered_gateways()
+    return {name: gateway for name, gateway in offered.items() if gateway.can_take(total)} or offered
 
 
 @receiver(setting_changed)

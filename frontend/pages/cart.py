@@ -28,6 +28,7 @@ from frontend.pages.awaited import AwaitedOrder, awaited_orders
 from frontend.pages.code_form import CodeForm
 from frontend.pages.links import order_url, page_urls
 from frontend.pages.owner import basket_owner
+from frontend.pages.pay_options import PayOption, list_pay_options
 from frontend.pages.seats_form import GROUP, ME, SEATS_OFFERED, SeatsForm
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_moment
@@ -109,6 +110,7 @@ class CartPage:
     page_urls: Mapping[int, str] = field(default_factory=dict)
     awaited: tuple[AwaitedOrder, ...] = ()
     seats_forms: Mapping[LineKey, SeatsForm] = field(default_factory=dict)
+    pay_options: tuple[PayOption, ...] = ()
 
     @cached_property
     def shop(self) -> ShopSettings:
@@ -310,6 +312,7 @@ def cart_page(request: HttpRequest, *, seats_forms: Mapping[LineKey, SeatsForm] 
         page_urls=page_urls(line.product for line in lines),
         awaited=awaited_orders(user_id) if has_awaited and user_id is not None else (),
         seats_forms=seats_forms or {},
+        pay_options=list_pay_options(request, priced.total) if priced.can_check_out else (),
     )
 
 

@@ -15,6 +15,7 @@ from ecommerce.models import Order
 from ecommerce.selectors.basket_prices import PricedBasket, price_current_basket
 from ecommerce.selectors.business import BusinessDetails, column_of, last_business_details
 from frontend.pages.owner import basket_owner
+from frontend.pages.pay_options import PayOption, list_pay_options
 from frontend.site.parsing import account_id
 from mitxonline.kernel import clock
 from mitxonline.kernel.countries import list_countries
@@ -106,6 +107,7 @@ class DetailsPage:
 
     priced: PricedBasket
     form: BusinessForm
+    pay_options: tuple[PayOption, ...] = ()
 
     @property
     def button_is_free(self) -> bool:
@@ -116,7 +118,9 @@ def details_page(request: HttpRequest, data: QueryDict | None = None) -> Details
     """The cart as it is now, and the form as it was posted or with what the buyer said last."""
     user_id = account_id(request)
     priced = price_current_basket(basket_owner(request), user_id=user_id, now=clock.now())
+    options = list_pay_options(request, priced.total) if priced.can_check_out else ()
     if data is not None:
-        return DetailsPage(priced, BusinessForm(data))
+        return DetailsPage(priced, BusinessForm(data), options)
     last = last_business_details(user_id)
-    return DetailsPage(priced, BusinessForm(initial={name: getattr(last, name) for name in BusinessForm.base_fields}))
+    form = BusinessForm(initial={name: getattr(last, name) for name in BusinessForm.base_fields})
+    return DetailsPage(priced, form, options)

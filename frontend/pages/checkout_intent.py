@@ -23,6 +23,7 @@ class CheckoutIntent:
     expected_total: str
     seen: str
     until: float
+    gateway: str = ""
 
 
 def keep_intent(request: HttpRequest, *, now: datetime) -> None:
@@ -31,6 +32,7 @@ def keep_intent(request: HttpRequest, *, now: datetime) -> None:
         expected_total=request.POST.get("expected_total", ""),
         seen=request.POST.get("seen", ""),
         until=(now + INTENT_LIFE).timestamp(),
+        gateway=request.POST.get("gateway", ""),
     )
     request.session[_SESSION_KEY] = asdict(intent)
 

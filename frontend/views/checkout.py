@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from ecommerce.errors.checkout import BasketChanged, BasketEmpty, TotalChanged
+from ecommerce.errors.checkout import BasketChanged, BasketEmpty, GatewayNotOffered, TotalChanged
 from ecommerce.selectors.basket_prices import price_current_basket
 from ecommerce.selectors.business import BusinessDetails
 from ecommerce.services.checkout.checkout import begin_checkout
@@ -16,6 +16,7 @@ from frontend.pages.checkout_details import DetailsPage, details_page
 from frontend.pages.checkout_intent import keep_intent, take_intent
 from frontend.pages.limits import count_checkout, refuse_many_checkouts
 from frontend.pages.owner import basket_owner
+from frontend.pages.pay_options import remember_choice
 from frontend.pages.receipt import order_from_basket
 from frontend.site.parsing import account_id, parse_money, parse_name, parse_row_id
 from frontend.views.answers import UNPROCESSABLE
@@ -39,7 +40,12 @@ def checkout(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         keep_intent(request, now=clock.now())
         return redirect_to_login(reverse("checkout"))
-    return _place_order(request, expected_total=request.POST.get("expected_total"), seen=request.POST.get("seen"))
+    return _place_order(
+        request,
+        expected_total=request.POST.get("expected_total"),
+        seen=request.POST.get("seen"),
+        gateway=request.POST.get("gateway"),
+    )
 
 
 @signed_in()
@@ -52,11 +58,12 @@ def details(request: HttpRequest) -> HttpResponse:
         return _details_response(request, page) if is_ready else redirect("cart")
     if not page.form.is_valid():
         return _details_response(request, page, status=UNPROCESSABLE)
-    with refusals_on(page.form, only=(BasketChanged, TotalChanged)) as caught:
+    with refusals_on(page.form, only=(BasketChanged, GatewayNotOffered, TotalChanged)) as caught:
         return _place_order(
             request,
             expected_total=request.POST.get("expected_total"),
             seen=request.POST.get("seen"),
+            gateway=request.POST.get("gateway"),
             business=page.form.details,
         )
     refusal = caught.refusal
@@ -81,14 +88,20 @@ def _go_on(request: HttpRequest) -> HttpResponse:
     priced = price_current_basket(basket_owner(request), user_id=request.user.pk, now=now)
     if not priced.can_check_out or priced.has_news:
         return redirect("cart")
-    return _place_order(request, expected_total=intent.expected_total, seen=intent.seen)
+    return _place_order(request, expected_total=intent.expected_total, seen=intent.seen, gateway=intent.gateway)
 
 
 def _place_order(
-    request: HttpRequest, *, expected_total: str | None, seen: str | None, business: BusinessDetails | None = None
+    request: HttpRequest,
+    *,
+    expected_total: str | None,
+    seen: str | None,
+    gateway: str | None,
+    business: BusinessDetails | None = None,
 ) -> HttpResponse:
     user_id = account_id(request)
     refuse_many_checkouts(request)
+    remember_choice(request, parse_name(gateway))
     try:
         result = begin_checkout(
             owner=basket_owner(request),
@@ -97,6 +110,7 @@ def _place_order(
             seen_fingerprint=parse_name(seen),
             now=clock.now(),
             host=request.get_host(),
+            gateway=parse_name(gateway),
             details=business,
         )
     except BasketEmpty:

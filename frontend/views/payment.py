@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState, PaymentStanding
@@ -25,6 +26,9 @@ from mitxonline.kernel.dates import format_time
 # In these standings we can't tell a buyer who left the payment page that nothing was paid.
 NOT_CERTAINLY_UNPAID = frozenset({PaymentStanding.CONFIRMING, PaymentStanding.PROCESSING, PaymentStanding.RECEIVED})
 
+# The buyer approved on a page that had ended before: they chose another way to pay, or took too long.
+_ENDED = gettext_lazy("That payment page had ended. You weren’t charged there. Check out again to pay.")
+
 
 @signed_in()
 @require_safe
@@ -38,6 +42,9 @@ def completed(request: HttpRequest, reference: UUID) -> HttpResponse:
     order = _ask_gateway(attempt)
     if order.state == OrderState.PENDING and attempt.state == AttemptState.DECLINED:
         messages.error(request, _declined_message(order))
+        return redirect("cart")
+    if order.state == OrderState.PENDING and attempt.state == AttemptState.EXPIRED:
+        messages.info(request, _ENDED)
         return redirect("cart")
     return redirect(receipt_url(order))
 
@@ -110,7 +117,10 @@ def _redirect_after(request: HttpRequest, order: Order, answer: str) -> HttpResp
 
 def _declined_message(order: Order) -> str:
     if order.hold_until is None:
-        return _("Your card was declined. You weren’t charged. Try another card.")
+        return _("Your payment was declined. You weren’t charged. Try another card or another way to pay.")
     until = format_time(order.hold_until, zone=order.purchaser.zone)
-    sentence = _("Your card was declined. You weren’t charged. Try another card; your place is held until %(time)s.")
+    sentence = _(
+        "Your payment was declined. You weren’t charged. Try another card or another way to pay; your place is held "
+        "until %(time)s."
+    )
     return sentence % {"time": until}

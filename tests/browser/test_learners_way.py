@@ -143,7 +143,7 @@ def test_a_contract_with_a_price_is_paid_in_the_sandbox(
     expect(page.get_by_text("Sandbox: no money moves")).to_be_visible()
     looks(visitor)
     page.get_by_role("button", name="Decline the card").click()
-    expect(page.get_by_text("Your card was declined. You weren’t charged.")).to_be_visible()
+    expect(page.get_by_text("Your payment was declined. You weren’t charged.")).to_be_visible()
     looks(visitor)
     page.get_by_role("button", name="Check out").click()
     page.get_by_role("button", name="Accept the payment").click()

@@ -254,7 +254,7 @@ def test_a_declined_card_loses_nothing(learners_client: Client) -> None:
     check_out(learners_client)
     attempt = PaymentAttempt.objects.get()
     page = read(learners_client.post(f"/payment/sandbox/{attempt.reference}/", {"answer": "decline"}, follow=True))
-    assert "Your card was declined. You weren’t charged. Try another card; your place is held until" in page.text
+    assert "Your payment was declined. You weren’t charged. Try another card or another way to pay;" in page.text
     assert page.h1 == "Ready to start"
     assert "Total $49.00" in page.text
     assert check_out(learners_client).h1 == "Pay $49.00"

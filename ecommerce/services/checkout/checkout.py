@@ -20,6 +20,7 @@ from ecommerce.errors.checkout import (
     BasketChanged,
     BasketEmpty,
     CodeNeeded,
+    GatewayNotOffered,
     NotForSale,
     NoWayToPay,
     PaymentUnavailable,
@@ -28,7 +29,7 @@ from ecommerce.errors.checkout import (
     TotalChanged,
 )
 from ecommerce.gateways.base import PaymentFailed
-from ecommerce.gateways.registry import default_gateway
+from ecommerce.gateways.registry import gateways_for
 from ecommerce.models import Basket, BasketCode, Order, OrderLine, OrderLineCourse, PaymentAttempt
 from ecommerce.ownership import find_line_runs, has_money
 from ecommerce.rules import (
@@ -78,17 +79,20 @@ def begin_checkout(
     expected_total: Money | None = None,
     seen_fingerprint: str = "",
     host: str = "",
+    gateway: str = "",
     details: BusinessDetails | None = None,
 ) -> Checkout:
     """Place an order for the owner's current basket, and fulfill it at once if it is free or begin its payment.
 
     ``seen_fingerprint`` identifies the basket the buyer was shown. ``host`` is the host of the request: hosts may have
-    gateway accounts of their own. ``details`` are stored on the order. Checking out the same basket again returns the
-    same order, and for a while the same payment page, unless the gateway says that the page has ended.
+    gateway accounts of their own. ``gateway`` is the one that the buyer chose; empty for the first that takes the
+    total. A page that was open at another one is ended before this one opens. ``details`` are stored on the order.
+    Checking out the same basket again returns the same order, and for a while the same payment page, unless the gateway
+    says that the page has ended.
 
     Raises BasketEmpty, TotalChanged or BasketChanged where the basket isn't what the buyer was shown, PaymentUnderWay,
-    NoWayToPay, or the first refusal of a rule; then nothing is held and the basket is unchanged. Raises
-    PaymentUnavailable or TotalNotPayable where the order is placed and waits for payment.
+    NoWayToPay, GatewayNotOffered, or the first refusal of a rule; then nothing is held and the basket is unchanged.
+    Raises PaymentUnavailable or TotalNotPayable where the order is placed and waits for payment.
     """
 
     def place() -> tuple[Order, PaymentAttempt | None]:
@@ -101,7 +105,7 @@ def begin_checkout(
                 seen_fingerprint=seen_fingerprint,
                 details=details,
             )
-            attempt = None if order.money.is_zero else _open_attempt_for(order, host=host, now=now)
+            attempt = None if order.money.is_zero else _open_attempt_for(order, gateway, host=host, now=now)
             if attempt is None:
                 fulfill_locked(order, now=now)
         return order, attempt
@@ -201,11 +205,15 @@ def _release_lapsed(order_id: int, now: datetime) -> bool:
         return True
 
 
-def _open_attempt_for(order: Order, *, host: str, now: datetime) -> PaymentAttempt:
-    gateway = default_gateway()
-    if gateway is None:
+def _open_attempt_for(order: Order, gateway: str, *, host: str, now: datetime) -> PaymentAttempt:
+    """Open an attempt at this gateway, or the first that takes the total. Raises NoWayToPay, GatewayNotOffered."""
+    offered = gateways_for(order.money)
+    if not offered:
         raise NoWayToPay
-    return open_attempt(order, gateway=gateway, host=host, now=now)
+    name = gateway or next(iter(offered))
+    if name not in offered:
+        raise GatewayNotOffered
+    return open_attempt(order, gateway=offered[name], host=host, now=now)
 
 
 def _confirm_earlier_page(attempt: PaymentAttempt, *, now: datetime) -> Order:

@@ -7,6 +7,7 @@ Calls that come twice, late or in another order do no harm, because the answer i
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -61,8 +62,8 @@ def confirm_attempt(*, attempt_id: int, now: datetime) -> Order:
         return attempt.order
     gateway = find_gateway(attempt)
     notice = gateway.look_up(make_session(attempt))
-    if notice.outcome is PaymentOutcome.APPROVED and _begin_capture(attempt, notice, now=now):
-        notice = _capture(attempt, gateway, now=now)
+    if notice.outcome is PaymentOutcome.APPROVED:
+        notice = _take_approved(attempt, notice, gateway, now=now)
     return _act_on_answer(notice, attempt, gateway, now=now)
 
 
@@ -220,6 +221,19 @@ def sync_refunds_and_disputes(payment_id: str, gateway: PaymentGateway, *, accou
         record_gap(payment_id, refunds, gateway_name=gateway.name)
     followed += [follow_dispute(each, gateway_name=gateway.name, now=now) for each in disputes]
     return sum(each is not None for each in followed)
+
+
+def _take_approved(
+    attempt: PaymentAttempt, notice: PaymentNotice, gateway: PaymentGateway, *, now: datetime
+) -> PaymentNotice:
+    """Take the money that the buyer approved, if the order wants it.
+
+    A page that was given up can't be paid any more, because no one takes its money.
+    """
+    if _begin_capture(attempt, notice, now=now):
+        return _capture(attempt, gateway, now=now)
+    is_given_up = PaymentAttempt.objects.filter(pk=attempt.pk, state=AttemptState.CLOSING).exists()
+    return replace(notice, outcome=PaymentOutcome.EXPIRED) if is_given_up else notice
 
 
 def _begin_capture(attempt: PaymentAttempt, notice: PaymentNotice, *, now: datetime) -> bool:
