@@ -48,6 +48,9 @@ class EcommerceConfig(AppConfig):
         "seat_sale_has_seats": _("Seats are sold one or more at a time."),
         "code_change_has_a_reason": _("Enter a reason."),
         "registrationcodechange": _("A move names both starts, and a refund of seats its refund."),
+        "shop_partner_code_once": _("Another site has this partner code."),
+        "shop_sso_client_is_whole": _("The sign-in client needs its id and its secret, or neither."),
+        "shop_backend_service_client_is_whole": _("The backend client needs its id and its secret, or neither."),
         "shop_role_is_known": _("Choose one of the roles."),
         "shop_role_once_for_the_shop": _("This person already has this role in the whole shop."),
         "shop_role_once_per_course": _("This person already has this role for this course."),
@@ -71,11 +74,15 @@ class EcommerceConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in
         from django.core.checks import Tags, register
+        from django.db.models.signals import post_delete, post_save
 
         from ecommerce.checks import check_seller
         from ecommerce.gateways.checks import check_gateways, check_payments_possible, check_paypal, check_stripe
-        from ecommerce.signals import keep_basket_at_sign_in
+        from ecommerce.signals import forget_stored_shops, keep_basket_at_sign_in
 
+        for name in ("ecommerce.ShopSettings", "wagtailcore.Site"):
+            for signal in (post_save, post_delete):
+                signal.connect(forget_stored_shops, sender=name, dispatch_uid="ecommerce.forget_stored_shops")
         user_logged_in.connect(keep_basket_at_sign_in, dispatch_uid="ecommerce.keep_basket_at_sign_in")
         register(check_gateways)
         register(check_stripe)

@@ -6,11 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 
 from ecommerce.services.baskets.baskets import JoinedBaskets, claim_baskets
 from mitxonline.kernel import clock
+from mitxonline.kernel.shop import forget_shops
 from mitxonline.users.models import User
 
 # The session's key for the token of a signed-out visitor's basket.
@@ -39,3 +41,9 @@ def _describe_merge(joined: JoinedBaskets) -> str:
                                     "%(n)d in another currency are saved for later.", joined.set_aside)),
     ]  # fmt: skip
     return " ".join(sentence % {"n": number} for number, sentence in sentences if number)
+
+
+def forget_stored_shops(**_kwargs: object) -> None:
+    """Have this process read the shops again, now and after the commit; others do within `SHOPS_KEPT_SECONDS`."""
+    forget_shops()
+    transaction.on_commit(forget_shops)

@@ -15,12 +15,16 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.log import log_response
 
 from mitxonline.health import VIEWS
+from mitxonline.kernel.shop import current_shop, use_shop_of_host
 
 logger = logging.getLogger(__name__)
 
 
 class HostMiddleware:
-    """Refuses requests for other hosts with one line in the log. Scanners send them all day."""
+    """Makes the shop of the request's host the current one.
+
+    Requests for hosts that aren't served are refused with one line in the log. Scanners send them all day.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -31,6 +35,8 @@ class HostMiddleware:
                 request.get_host()
             except DisallowedHost:
                 return self._refuse(request)
+            with use_shop_of_host(request.get_host()):
+                return self.get_response(request)
         return self.get_response(request)
 
     def _refuse(self, request: HttpRequest) -> HttpResponse:
@@ -50,6 +56,8 @@ class PolicyMiddleware(CSPMiddleware):
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
+        if origin := _stored_sign_in_origin():
+            parts.update = {**(parts.update or {}), "form-action": [origin]}
         if request.path_info.startswith(settings.CONTENT_SECURITY_POLICY_ADMIN_PREFIXES):
             parts.replace = {**settings.CONTENT_SECURITY_POLICY_ADMIN, **(parts.replace or {})}
         return parts
@@ -99,3 +107,13 @@ class OwnPagesCsrfMiddleware(CsrfViewMiddleware):
         response = render(request, self.CONFIRM, {"fields": fields})
         add_never_cache_headers(response)
         return response
+
+
+def _stored_sign_in_origin() -> str:
+    """The origin of the course site's sign-in where a site stores it; the environment's is in the policy already."""
+    shop = current_shop()
+    if not shop.has_sign_in:
+        return ""
+    parts = urlsplit(shop.sign_in_public_url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return "" if origin in settings.SIGN_IN_ORIGINS else origin

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,6 +15,7 @@ from courses.models import Course
 from courses.selectors.run_dates import format_run_dates
 from ecommerce.roles import ShopScope
 from mitxonline.kernel import clock
+from mitxonline.kernel.shop import current_shop
 from reports.audits.base import AuditScope
 from reports.exports.base import Asked, Report
 
@@ -104,7 +104,7 @@ class AuditForm(BooksForm):
     def __init__(self, data: Any = None, *, scope: ShopScope, has_currency: bool, **kwargs: Any) -> None:
         super().__init__(data, scope=scope, has_runs=True, **kwargs)
         if has_currency:
-            currencies = [("", _("All")), *((each, each) for each in settings.CURRENCIES)]
+            currencies = [("", _("All")), *((each, each) for each in current_shop().currencies)]
             self.fields["currency"] = forms.ChoiceField(label=_("Currency"), required=False, choices=currencies)
         self.fields["course"].required = not scope.is_whole
         self.fields["course"].error_messages["required"] = _("Choose one of your courses.")

@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.support.paypal",
     "tests.support.stripe",
     "tests.support.silence",
+    "tests.support.shops",
     "tests.support.brokers",
     "tests.openedx.fixtures",
 ]

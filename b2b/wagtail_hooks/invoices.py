@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -23,6 +22,7 @@ from ecommerce.models import Customer, Invoice
 from ecommerce.models.fields import find_amount_problem
 from ecommerce.roles import Action, may
 from mitxonline.kernel import clock
+from mitxonline.kernel.shop import current_shop
 from mitxonline.staff.pages import StaffFormPage
 
 SEATS, LUMP_SUM = "seats", "lump_sum"
@@ -101,7 +101,7 @@ class ContractInvoiceForm(forms.Form):
         contracts.queryset = list_contracts(today=clock.today())  # type: ignore[attr-defined]
         contracts.label_from_instance = lambda page: f"{page.organization_name}: {page.name}"  # type: ignore[attr-defined]
         self.fields["customer"].widget = AdminSnippetChooser(Customer)
-        self.fields["currency"].choices = [(each, each) for each in settings.CURRENCIES]  # type: ignore[attr-defined]
+        self.fields["currency"].choices = [(each, each) for each in current_shop().currencies]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -145,7 +145,7 @@ class AddContractInvoiceView(StaffFormPage):
 
     def get_initial(self) -> dict[str, Any]:
         if (contract := self.contract) is None:
-            return {"currency": settings.DEFAULT_CURRENCY}
+            return {"currency": current_shop().currency}
         price = contract.enrollment_fixed_price
         return {
             "contract": contract.pk,

@@ -6,12 +6,13 @@ from urllib.parse import quote, urlencode
 
 from django.conf import settings
 
-from courses.gateways.openedx.client import LMS_SETTINGS
+from courses.gateways.openedx.client import missing_lms_settings
+from mitxonline.kernel.shop import current_shop
 from mitxonline.users.sso.providers import EDX, find_provider
 
 
 def is_course_site_connected() -> bool:
-    return all(getattr(settings, name) for name in LMS_SETTINGS)
+    return not missing_lms_settings(current_shop())
 
 
 def course_address(run_key: str) -> str:
@@ -22,7 +23,8 @@ def course_address(run_key: str) -> str:
     """
     if not is_course_site_connected():
         return ""
-    lms, learning = settings.OPENEDX_BASE_REDIRECT_URL, settings.OPENEDX_LEARNING_BASE_URL
+    shop = current_shop()
+    lms, learning = shop.lms_public_url, shop.learning_url
     key = quote(run_key, safe=":+")
     sign_in = _sign_in_path()
     if not sign_in:

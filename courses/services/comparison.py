@@ -14,7 +14,6 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
@@ -34,6 +33,7 @@ from courses.models import CourseRun, Enrollment, EnrollmentComparison, Enrollme
 from courses.services.course_site import ask_about
 from mitxonline.kernel.db import named_lock
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.shop import current_shop
 from mitxonline.users.models import User
 
 Answer = TypeVar("Answer")
@@ -229,7 +229,7 @@ def _is_on_its_way(row: Enrollment) -> bool:
 def _find_people(accounts: Iterable[SiteAccount]) -> dict[str, int]:
     """Return our people’s ids by their name there: by their sign-in, or by an address confirmed on both sides."""
     known = list(accounts)
-    issuer = settings.SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT
+    issuer = current_shop().sign_in_public_url
     uids = {f"{issuer}#{each.lms_user_id}": each.username for each in known if issuer and each.lms_user_id}
     emails = {each.email: each.username for each in known if each.email and each.is_activated}
     people: dict[str, int] = {}

@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
@@ -36,6 +35,7 @@ from mitxonline.coordinator.bus import publish
 from mitxonline.coordinator.models import UNSETTLED, Delivery, DeliveryState
 from mitxonline.coordinator.replay import replay_deliveries
 from mitxonline.kernel import audit
+from mitxonline.kernel.shop import current_shop
 from mitxonline.users.sso.connections import find_subject
 
 logger = logging.getLogger(__name__)
@@ -184,7 +184,7 @@ def _tell_of(client: OpenEdxClient, row: Enrollment) -> _Outcome:
     if row.lms_username:
         with suppress(LearnerUnknown):
             return send(client, row, row.lms_username)
-    lms_user_id = find_subject(row.user, settings.SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT) or ""
+    lms_user_id = find_subject(row.user, current_shop().sign_in_public_url) or ""
     if not lms_user_id and not row.user.is_email_verified:
         # Anyone can enter an address; the account with it there may be someone else's.
         return _await_learner(row, "their address isn’t confirmed")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from django.conf import settings
 from django.utils.text import slugify
 
 from courses.enums import EnrollmentMode
@@ -16,6 +15,7 @@ from dev.demo.calendar import ANY_TIME_TAG, run_dates
 from dev.demo.specs import CourseSpec, DepartmentSpec, ProgramSpec, RunSpec
 from ecommerce.models import Product
 from mitxonline.kernel import clock
+from mitxonline.kernel.shop import current_shop
 
 
 def ensure_department(spec: DepartmentSpec) -> Department:
@@ -133,6 +133,6 @@ def _create_product(
         program=program,
         sku=sku,
         price=Decimal(price),
-        currency=settings.DEFAULT_CURRENCY,
+        currency=current_shop().currency,
         mode=EnrollmentMode.VERIFIED,
     )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.conf import settings
 from django.db.models import Q
 
 from b2b.enums import IntegrationType, MailState
@@ -27,6 +26,7 @@ from dev.demo.people import AMARA, DANA, JONAS, OSKAR, email_of, ensure_colleagu
 from dev.demo.specs import ORGANIZATION
 from ecommerce.models import DiscountCode
 from mitxonline.kernel import clock
+from mitxonline.kernel.shop import current_shop
 from mitxonline.users.models import User
 
 NORTHGATE, LARKFIELD, BRIGHTWATER = "Northgate Health", "Larkfield University", "Brightwater Council"
@@ -59,7 +59,7 @@ class ContractSpec:
 
 def contract_specs(dates: ContractDates) -> tuple[ContractSpec, ...]:
     """Return a contract with a cap and codes, one that starts later, one with single sign-on and one with a price."""
-    currency = settings.DEFAULT_CURRENCY
+    currency = current_shop().currency
     by_code, by_sso = IntegrationType.NON_SSO, IntegrationType.SSO
     return (
         ContractSpec(

@@ -19,6 +19,7 @@ from ecommerce.services.invoices.drafts import DraftLine, save_draft
 from ecommerce.services.invoices.issuing import issue_invoice, plan_invoice
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.shop import current_shop
 from mitxonline.users.models import User
 
 MARK = "demo"  # in our reference, so that loading again makes none twice
@@ -55,7 +56,7 @@ def _tell(story: InvoiceStory, customer: Customer, by_id: int, *, now: datetime)
     draft = Invoice(
         customer=customer,
         series=settings.INVOICE_SERIES[0],
-        currency=settings.DEFAULT_CURRENCY,
+        currency=current_shop().currency,
         payment_days=30,
         po_number=f"PO-{4700 + len(story.key)}",
         internal_reference=_reference(story),

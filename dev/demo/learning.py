@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.conf import settings
-
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import CourseRun, Enrollment
 from courses.services.enrollments import enroll
@@ -17,6 +15,7 @@ from ecommerce.models import Discount, DiscountCode, Order, Product
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code
 from ecommerce.services.checkout.checkout import begin_checkout
+from mitxonline.kernel.shop import current_shop
 from mitxonline.users.models import User
 
 WELCOME, SPRING, COLLEAGUE, SUMMER = "WELCOME10", "SPRING25", "COLLEAGUE", "SUMMER15"
@@ -39,7 +38,7 @@ def ensure_discounts(*, now: datetime) -> None:
             name=name,
             discount_type=kind,
             amount=Decimal(amount),
-            currency="" if kind == DiscountType.PERCENT_OFF else settings.DEFAULT_CURRENCY,
+            currency="" if kind == DiscountType.PERCENT_OFF else current_shop().currency,
             redemption_type=redemption,
             payment_type=PaymentType.STAFF if text == COLLEAGUE else PaymentType.MARKETING,
             for_all_products=True,

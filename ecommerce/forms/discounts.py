@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any, ClassVar, cast
 
 from django import forms
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import EMPTY_VALUES
 from django.db.models import Model
@@ -28,6 +27,7 @@ from ecommerce.services.discounts.validation import COURSE_PAYMENT_TYPES, Discou
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import read_currency
 from mitxonline.kernel.people.fields import PeopleInput
+from mitxonline.kernel.shop import current_shop
 from mitxonline.staff.conflicts import (
     NOT_SAID,
     ConflictFormMixin,
@@ -322,7 +322,7 @@ class NewDiscountForm(DiscountForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["currency"].initial = settings.DEFAULT_CURRENCY
+        self.fields["currency"].initial = current_shop().currency
         if not self.access.is_of_courses:
             del self.fields["course"]
 

@@ -33,6 +33,7 @@ from ecommerce.services.registration.buyers import give_seats_to_account
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money, minor_digits, read_currency
 from mitxonline.kernel.people.lines import is_email_address, read_line, split_lines
+from mitxonline.kernel.shop import current_shop
 from mitxonline.kernel.text import normalize_email
 from mitxonline.staff.pages import ReasonForm
 from mitxonline.users.models import User
@@ -194,7 +195,7 @@ class InvoiceForm(PartyFormMixin, forms.ModelForm):  # type: ignore[type-arg]
         self.fields["customer"].widget = AdminSnippetChooser(Customer)
         self.fields["customer"].help_text = _("What you leave empty below is copied from the customer.")
         self.fields["currency"] = forms.ChoiceField(
-            label=_("Currency"), choices=[(each, each) for each in settings.CURRENCIES]
+            label=_("Currency"), choices=[(each, each) for each in current_shop().currencies]
         )
         self.fields["series"] = forms.ChoiceField(
             label=_("Series"),
@@ -218,7 +219,7 @@ class InvoiceForm(PartyFormMixin, forms.ModelForm):  # type: ignore[type-arg]
     def initial_for(customer: Customer | None, shop: ShopSettings) -> dict[str, Any]:
         initial: dict[str, Any] = {
             "series": settings.INVOICE_SERIES[0],
-            "currency": settings.DEFAULT_CURRENCY,
+            "currency": current_shop().currency,
             "payment_days": shop.invoice_payment_days,
             "tax_rate": f"{shop.invoice_tax_rate.normalize():f}" if shop.invoice_tax_rate is not None else "",
         }

@@ -17,6 +17,7 @@ from courses.models.run import SOURCE_TAG
 from ecommerce.models.fields import amount_field, currency_field, find_amount_problem
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money, currency_problem
+from mitxonline.kernel.shop import current_shop
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -37,7 +38,7 @@ LineKey: TypeAlias = "tuple[int, bool]"
 
 
 def default_currency() -> str:
-    return settings.DEFAULT_CURRENCY
+    return current_shop().currency
 
 
 class ProductQuerySet(LockableQuerySet["Product"]):

@@ -1,22 +1,151 @@
-"""Settings of a site's shop: programs, refunds, invoices, and the seller on receipts and invoices."""
+"""Settings of a site's shop: its accounts and addresses, programs, refunds, invoices, and the seller on receipts."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.contrib.settings.models import BaseSiteSetting, register_setting
 
 from ecommerce.enums import AfterFailedRefund, EnrollmentAfter, OwnedCourses
-from mitxonline.staff.settings import make_setting_form
+from ecommerce.gateways.registry import describe_unusable
+from ecommerce.models.shop_values import (
+    SecretField,
+    SecretFormField,
+    validate_address,
+    validate_cookie_domain,
+    validate_currencies,
+    validate_no_placeholder,
+    validate_partner_code,
+    validate_prefix,
+    validate_sender,
+)
+from mitxonline.kernel.shop import current_shop
+from mitxonline.kernel.text import split_list
+from mitxonline.staff.settings import SettingForm, make_setting_form
+
+# An id and its secret, which are stored together.
+CLIENTS = {
+    "sso_client_id": "sso_client_secret",
+    "backend_service_client_id": "backend_service_client_secret",
+}
+
+
+# Whoever changes these decides who signs in here and where secrets are sent, which is more than finance needs.
+CONNECT = "ecommerce.connect_shopsettings"
+
+
+class ShopForm(SettingForm):
+    """A secret that isn't typed again stays, unless its id is deleted."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            if isinstance(field, SecretFormField):
+                field.stored = getattr(self.instance, name)
+                field.help_text = (
+                    _now("There is one, which isn’t shown. Leave this empty to keep it.")
+                    if field.stored
+                    else _now("There is none yet.")
+                )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        for client_id, secret in CLIENTS.items():
+            is_shown = client_id in self.fields
+            if is_shown and not cleaned.get(client_id) and not self.data.get(self.add_prefix(secret)):
+                cleaned[secret] = ""
+        return cleaned
+
+
+def text_field(verbose_name: Any, max_length: int, **options: Any) -> models.CharField[str, str]:
+    """Make a column that may be empty, also for the processes of the release before."""
+    return models.CharField(verbose_name, max_length=max_length, blank=True, default="", db_default="", **options)
 
 
 @register_setting(icon="clipboard-list", order=110)
 class ShopSettings(BaseSiteSetting):
+    partner_name = text_field(
+        _("partner"), 128, help_text=_("Who sells here. Printed on receipts unless a seller is entered below.")
+    )
+    partner_code = text_field(
+        _("partner code"),
+        8,
+        validators=[validate_partner_code],
+        help_text=_("Up to 8 letters and digits, which no other site has. Order numbers begin with it."),
+    )
+    order_number_prefix = text_field(
+        _("beginning of order numbers"),
+        8,
+        validators=[validate_prefix],
+        help_text=_("Leave it empty to use the partner code."),
+    )
+    currencies = text_field(
+        _("currencies"),
+        200,
+        validators=[validate_currencies],
+        help_text=_("Those sold in, with commas, the usual one first: USD, EUR. Leave it empty for the site default."),
+    )
+    payment_processors = text_field(
+        _("payment processors"),
+        200,
+        help_text=_("Names with commas, the first one first: stripe, paypal. Leave it empty for all that are set up."),
+    )
+    lms_url_root = text_field(
+        _("course site"),
+        255,
+        validators=[validate_address],
+        help_text=_("The LMS’s address, as this server reaches it. Leave it empty for the site default."),
+    )
+    lms_public_url_root = text_field(
+        _("course site for browsers"),
+        255,
+        validators=[validate_address],
+        help_text=_("Only if it differs from the address above."),
+    )
+    sso_client_id = text_field(
+        _("sign-in client: id"),
+        255,
+        validators=[validate_no_placeholder],
+        help_text=_("The LMS’s application with the grant type “authorization code”. Empty: the site default."),
+    )
+    sso_client_secret = SecretField(_("sign-in client: secret"), blank=True, default="", db_default="")
+    backend_service_client_id = text_field(
+        _("backend client: id"),
+        255,
+        validators=[validate_no_placeholder],
+        help_text=_("The LMS’s application with the grant type “client credentials”. Empty: the site default."),
+    )
+    backend_service_client_secret = SecretField(_("backend client: secret"), blank=True, default="", db_default="")
+    discovery_api_url = text_field(
+        _("discovery service"),
+        255,
+        validators=[validate_address],
+        help_text=_("Kept for the course site’s set-up. The catalog here is this site’s own."),
+    )
+    from_email = text_field(
+        _("sender of e-mails"),
+        255,
+        validators=[validate_sender],
+        help_text=_("An address, or Name <address>. Leave it empty for the site default."),
+    )
+    base_cookie_domain = text_field(
+        _("cookie domain"),
+        255,
+        validators=[validate_cookie_domain],
+        help_text=_(
+            "A domain of this site and the course site, such as your-school.edu. Pages there can read how many "
+            "products are in the cart; sign-ins are never shared."
+        ),
+    )
     refund_window_days = models.PositiveSmallIntegerField(
         _("days to request a refund"),
         null=True,
@@ -75,6 +204,20 @@ class ShopSettings(BaseSiteSetting):
         blank=True,
         help_text=_("Leave it empty to use the brand’s support e-mail."),
     )
+    support_url = text_field(
+        _("page for questions about orders"),
+        255,
+        validators=[validate_address],
+        help_text=_("Linked on receipts, beside the e-mail."),
+    )
+    receipt_text = models.TextField(
+        _("text on receipts"),
+        max_length=1000,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Printed below the amounts, such as how tax is included or how to contact you."),
+    )
     seller_name = models.CharField(
         _("seller"),
         max_length=255,
@@ -126,6 +269,32 @@ class ShopSettings(BaseSiteSetting):
     )
 
     panels = [
+        MultiFieldPanel(
+            [
+                FieldPanel("partner_name"),
+                FieldPanel("partner_code"),
+                FieldPanel("order_number_prefix"),
+                FieldPanel("currencies"),
+                FieldPanel("payment_processors", permission=CONNECT),
+            ],
+            heading=_("Partner"),
+        ),
+        MultiFieldPanel(
+            [
+                FieldPanel("lms_url_root", permission=CONNECT),
+                FieldPanel("lms_public_url_root", permission=CONNECT),
+                FieldPanel("sso_client_id", permission=CONNECT),
+                FieldPanel("sso_client_secret", permission=CONNECT),
+                FieldPanel("backend_service_client_id", permission=CONNECT),
+                FieldPanel("backend_service_client_secret", permission=CONNECT),
+                FieldPanel("discovery_api_url", permission=CONNECT),
+            ],
+            heading=_("Course site"),
+        ),
+        MultiFieldPanel(
+            [FieldPanel("from_email", permission=CONNECT), FieldPanel("base_cookie_domain", permission=CONNECT)],
+            heading=_("E-mail and cookies"),
+        ),
         MultiFieldPanel([FieldPanel("owned_courses")], heading=_("Programs")),
         MultiFieldPanel(
             [
@@ -143,6 +312,8 @@ class ShopSettings(BaseSiteSetting):
                 FieldPanel("seller_address"),
                 FieldPanel("seller_tax_id"),
                 FieldPanel("support_email"),
+                FieldPanel("support_url"),
+                FieldPanel("receipt_text"),
             ],
             heading=_("On receipts and invoices"),
         ),
@@ -158,16 +329,60 @@ class ShopSettings(BaseSiteSetting):
         ),
     ]
 
-    edit_handler = make_setting_form(panels)
+    edit_handler = make_setting_form(panels, form=ShopForm)
 
     class Meta:
         verbose_name = _("shop")
         verbose_name_plural = _("shops")
+        permissions = [("connect_shopsettings", _("Can change the accounts and addresses of a shop"))]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("partner_code"), condition=~Q(partner_code=""), name="shop_partner_code_once"
+            ),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{client_id: "", secret: ""}) | (~Q(**{client_id: ""}) & ~Q(**{secret: ""})),
+                    name=f"shop_{client_id.removesuffix('_id')}_is_whole",
+                )
+                for client_id, secret in CLIENTS.items()
+            ),
+        ]
+
+    def clean(self) -> None:
+        super().clean()
+        problems: dict[str, str] = {}
+        for client_id, secret in CLIENTS.items():
+            if getattr(self, client_id) and not getattr(self, secret):
+                problems[secret] = _now("Enter the client’s secret too.")
+            elif getattr(self, secret) and not getattr(self, client_id):
+                problems[client_id] = _now("Enter the client’s id too.")
+        if sentences := describe_unusable(split_list(self.payment_processors)):
+            problems["payment_processors"] = " ".join(sentences)
+        if taken := self.find_code_owner():
+            problems["partner_code"] = _now(
+                "The site “%(site)s” has the partner code “%(code)s”. Choose another one, or change it there first."
+            ) % {"site": taken.site, "code": self.partner_code}
+        if problems:
+            raise ValidationError(dict(problems))
+
+    def find_code_owner(self) -> Self | None:
+        """Return the shop of another site that has this partner code."""
+        if not self.partner_code:
+            return None
+        same = type(self).objects.filter(partner_code__iexact=self.partner_code).select_related("site")
+        owner: Self | None = same.exclude(pk=self.pk).first()
+        return owner
 
     @classmethod
     def current(cls) -> Self:
-        """Return the settings of the default site, or unsaved defaults. One query."""
-        return cls.objects.filter(site__is_default_site=True).first() or cls()
+        """Return the settings of the request's site, in a task of the default site, or unsaved defaults. One query."""
+        site_id = current_shop().site_id
+        of_site = {"site_id": site_id} if site_id else {"site__is_default_site": True}
+        return cls.objects.filter(**of_site).first() or cls()
+
+    @property
+    def seller(self) -> str:
+        return self.seller_name or self.partner_name
 
     @property
     def window_days(self) -> int:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.conf import settings
-
 from courses.models import CourseRun
 from ecommerce.errors.checkout import (
     BasketEmpty,
@@ -27,6 +25,7 @@ from ecommerce.selectors.offers import find_automatic_discounts, find_buyer, is_
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.fingerprint import fingerprint
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.shop import current_shop
 
 NO_PROGRAM = ProgramTerms()
 
@@ -146,7 +145,7 @@ class PricedBasket:
     lines: tuple[PricedLine, ...] = ()
     aside: tuple[PricedLine, ...] = ()
     codes: tuple[CodeVerdict, ...] = ()
-    currency: str = field(default_factory=lambda: settings.DEFAULT_CURRENCY)
+    currency: str = field(default_factory=lambda: current_shop().currency)
     other_basket_count: int = 0
     other_program_count: int = 0
 
@@ -312,7 +311,7 @@ def price_basket(
             )
             for verdict in verdicts
         ),
-        currency=sold[0].listed.currency if sold else settings.DEFAULT_CURRENCY,
+        currency=sold[0].listed.currency if sold else current_shop().currency,
     )
 
 

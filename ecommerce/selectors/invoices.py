@@ -286,7 +286,7 @@ def plan_issue(invoice: Invoice, *, number: str, shop: ShopSettings, now: dateti
         due_on=due_on,
         lines=tuple(PlannedLine(line, line.seats if line.gives_codes else 0) for line in lines),
         seller=(
-            shop.seller_name,
+            shop.seller,
             shop.seller_address,
             shop.seller_tax_id,
             shop.invoice_tax_name,
@@ -317,7 +317,7 @@ def _find_problems(
         problems.append(_("Enter at least one e-mail address that the invoice is sent to."))
     if not invoice.address_lines:
         problems.append(_("Enter the customer’s address."))
-    if not shop.seller_name or not shop.seller_address:
+    if not shop.seller or not shop.seller_address:
         problems.append(_("An invoice names its seller. Enter the seller and its address in the shop’s settings."))
     if invoice.is_reverse_charge and not shop.reverse_charge_note:
         problems.append(_("Reverse charge needs its note. Enter it in the shop’s settings."))

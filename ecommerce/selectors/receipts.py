@@ -174,6 +174,8 @@ class Seller:
     address: str
     tax_id: str
     support_email: str
+    support_url: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +268,14 @@ def receipt_data(receipt: Receipt, *, now: datetime, shop: ShopSettings | None =
         course_count=receipt.course_count,
         refunds=tuple(_refund_data(refund) for refund in refunds),
         totals=receipt.totals,
-        seller=Seller(shop.seller_name, shop.seller_address, shop.seller_tax_id, shop.support_email),
+        seller=Seller(
+            shop.seller,
+            shop.seller_address,
+            shop.seller_tax_id,
+            shop.support_email,
+            shop.support_url,
+            shop.receipt_text,
+        ),
         refund_until=window.until if window.refusal is None else None,
         refund_days_differ=window.days_differ,
         may_ask_for_refund=window.refusal is None,

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import django_filters
 from django import forms
-from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -23,6 +22,7 @@ from ecommerce.wagtail_hooks.invoice_policies import invoice_scope
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_day
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.shop import current_shop
 from mitxonline.staff.lists import StaffIndexView, StateColumn
 
 INVOICES = "shop_invoices"
@@ -61,7 +61,7 @@ class InvoiceFilters(WagtailFilterSet):
     )
     currency = django_filters.ChoiceFilter(
         label=_("Currency"),
-        choices=lambda: [(each, each) for each in settings.CURRENCIES],
+        choices=lambda: [(each, each) for each in current_shop().currencies],
         empty_label=_("All"),
         widget=forms.RadioSelect,
     )

@@ -137,9 +137,10 @@ class ReceiptPDF(DocumentPDF):
         self._draw_line()
         address = [line.strip() for line in self.data.seller.address.splitlines()]
         seller = ", ".join(part for part in (self.seller_name, *address) if part)
-        parts = (seller, self.data.seller.tax_id, self.seller_email)
+        parts = (seller, self.data.seller.tax_id, self.seller_email, self.data.seller.support_url)
         self._set_style(size=8.5, color=GRAY)
-        for line in (self._refunds_until(), " · ".join(part for part in parts if part)):
+        text = self.data.seller.text.strip().splitlines()
+        for line in (*text, self._refunds_until(), " · ".join(part for part in parts if part)):
             if line:
                 self.multi_cell(0, ROW, self._prepare(line), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 

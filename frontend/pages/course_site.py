@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from courses.enums import EnrollmentLmsState
 from courses.models import CourseRun
 from courses.selectors.course_address import course_address, is_course_site_connected
+from mitxonline.kernel.shop import current_shop
 from mitxonline.users.models import User
 
 
@@ -55,7 +55,7 @@ def _describe_waiting(user: User) -> CourseDoor:
         )
     sentence = _("The course site doesn’t know you yet. Sign in there once as %(email)s, and your course opens here.")
     return CourseDoor(
-        url=settings.OPENEDX_BASE_REDIRECT_URL,
+        url=current_shop().lms_public_url,
         url_text=_("Open the course site"),
         sentence=sentence % {"email": user.email},
     )

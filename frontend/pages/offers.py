@@ -22,6 +22,7 @@ from courses.models import CourseRun
 from courses.models.run import SOURCE_TAG
 from ecommerce.models import Product
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.shop import current_shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def short_price(money: Money) -> str:
 
 def _group_by_course(runs: QuerySet[CourseRun]) -> Mapping[int, list[RunOffer]]:
     on_sale = Product.objects.public().filter(course_run=OuterRef("pk"), price__gt=0)
-    ours_first = Case(When(currency=settings.DEFAULT_CURRENCY, then=Value(0)), default=Value(1))
+    ours_first = Case(When(currency=current_shop().currency, then=Value(0)), default=Value(1))
     # Where a run is sold in two modes, pages offer the one with a certificate; shop links name either by its SKU.
     strongest_first = Case(When(mode=EnrollmentMode.VERIFIED, then=Value(0)), default=Value(1))
     cheapest = on_sale.order_by(ours_first, strongest_first, "price", "pk")
@@ -183,4 +184,4 @@ def _group_by_course(runs: QuerySet[CourseRun]) -> Mapping[int, list[RunOffer]]:
 
 
 def _by_currency_then_amount(money: Money) -> tuple[bool, Decimal]:
-    return money.currency != settings.DEFAULT_CURRENCY, money.amount
+    return money.currency != current_shop().currency, money.amount

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from wagtail.models import Page
@@ -27,6 +26,7 @@ from frontend.site.brands import Brand
 from frontend.site.navigation import Crumb
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.shop import current_shop
 
 Node = dict[str, object]
 
@@ -238,7 +238,7 @@ def _offer_id(site: Site, run: RunOffer, *, here: str) -> str:
 
 
 def _currency(offer: CourseOffer) -> str:
-    return offer.price.currency if offer.price is not None else settings.DEFAULT_CURRENCY
+    return offer.price.currency if offer.price is not None else current_shop().currency
 
 
 def _social_card(course: Course) -> str:

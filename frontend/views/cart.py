@@ -47,6 +47,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.errors import RateLimited
 from mitxonline.kernel.forms import refusals_on
 from mitxonline.kernel.http import accept_from_own_pages, is_speculative, wants_fragment
+from mitxonline.kernel.shop import current_shop
 from mitxonline.kernel.text import strip_punctuation
 
 PAGE = "frontend/cart/page.html"
@@ -257,8 +258,10 @@ def _with_count(response: HttpResponse, count: int) -> HttpResponse:
     """Set the cookie with the number of products in the cart.
 
     Scripts compare it with the number in the page, which may come from a cache, and fetch the header if they differ.
-    The server never reads the cookie, so no response varies with it.
+    The server never reads the cookie, so no response varies with it. It is the only one that pages below a shared
+    domain may read: sessions stay with their host.
     """
+    domain = current_shop().cookie_domain or None
     if count:
         response.set_cookie(
             COUNT_COOKIE,
@@ -266,9 +269,10 @@ def _with_count(response: HttpResponse, count: int) -> HttpResponse:
             max_age=settings.SESSION_COOKIE_AGE,
             secure=settings.SESSION_COOKIE_SECURE,
             samesite="Lax",
+            domain=domain,
         )
     else:
-        response.delete_cookie(COUNT_COOKIE, samesite="Lax")
+        response.delete_cookie(COUNT_COOKIE, samesite="Lax", domain=domain)
     return response
 
 

@@ -19,6 +19,7 @@ from django.utils import translation
 
 from mitxonline.kernel import audit
 from mitxonline.kernel.remote import RemoteAway, call_remote, cut_at_deadline
+from mitxonline.kernel.shop import current_shop
 from mitxonline.kernel.text import encode_domain
 
 logger = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ def build_email(
     message = EmailMultiAlternatives(
         subject=" ".join(subject.split()),  # a line break would start another header
         body=text,
+        from_email=current_shop().sender,
         to=[encode_domain(address) for address in to if not address.endswith(f"@{UNREACHABLE_DOMAIN}")],
         reply_to=list(reply_to),
         headers={"Auto-Submitted": "auto-generated"},  # asks mailboxes not to send an absence note (RFC 3834)

@@ -18,6 +18,8 @@ from django.conf import settings
 from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext as _
 
+from mitxonline.kernel.shop import current_shop
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -45,12 +47,13 @@ def read_currency(text: str) -> str:
 
 def currency_problem(currency: str) -> str | None:
     """Return a sentence that says why the shop doesn't sell in this currency, or None if it does."""
-    if currency in settings.CURRENCIES:
+    currencies = current_shop().currencies
+    if currency in currencies:
         return None
     sentence = _("“%(currency)s” is not a currency this shop sells in. Write one of %(currencies)s.")
-    if len(settings.CURRENCIES) == 1:
+    if len(currencies) == 1:
         sentence = _("“%(currency)s” is not a currency this shop sells in. Write %(currencies)s.")
-    return sentence % {"currency": currency, "currencies": ", ".join(settings.CURRENCIES)}
+    return sentence % {"currency": currency, "currencies": ", ".join(currencies)}
 
 
 @cache

@@ -32,6 +32,11 @@ def require_text(text: str) -> str:
     return text
 
 
+def split_list(text: str) -> list[str]:
+    """Return what commas separate, without blanks around it."""
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
 def join_titles(titles: Iterable[str]) -> str:
     """Return titles within a sentence, as “Medication safety, step by step” and “Statistics”: many contain commas."""
     *others, last = [_("“%(title)s”") % {"title": title} for title in titles] or [""]

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.utils.cache import patch_cache_control
 
 from mitxonline.kernel import clock
+from mitxonline.kernel.shop import forget_older_shops
 from mitxonline.kernel.versions import Versions, current_versions, settle, watch_tables
 from mitxonline.shared.counts import count
 from mitxonline.shared.entries import KeptPage, find_entry, is_being_drawn, keep_entry, make_entry, turn_to_draw
@@ -81,6 +82,7 @@ class SharedPageMiddleware:
 
     def _draw(self, request: HttpRequest, question: PageQuestion, versions: Versions) -> HttpResponseBase:
         """Draw the page for everyone. The versions were read before, so it can't be older than they are."""
+        forget_older_shops(versions.of_names("prices", "brand"))
         with watch_tables() as unversioned:
             response = self.get_response(question.to_request(request))
         if not _may_be_kept(response, unversioned, question):

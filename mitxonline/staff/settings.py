@@ -15,9 +15,9 @@ class SettingForm(ConflictFormMixin, WagtailAdminModelForm):
     pass
 
 
-def make_setting_form(panels: list[Any]) -> ObjectList:
+def make_setting_form(panels: list[Any], *, form: type[SettingForm] = SettingForm) -> ObjectList:
     """Return the `edit_handler` of a setting. Its panels stay the model's, for Wagtail's search index."""
-    return ObjectList(panels, base_form_class=SettingForm)
+    return ObjectList(panels, base_form_class=form)
 
 
 class SettingEditView(ConflictEditMixin, EditView):

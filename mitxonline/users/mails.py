@@ -12,6 +12,7 @@ from django.utils.translation import get_language, override
 
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.mail import send_email
+from mitxonline.kernel.shop import current_shop
 from mitxonline.users.events import AccountMailQueued
 from mitxonline.users.models import User
 from mitxonline.users.next_page import with_next
@@ -88,4 +89,4 @@ def _link(kind: str, user: User, next_page: str, asked: str) -> str:
         return ""
     else:
         path = with_next(reverse("login"), next_page)
-    return f"{settings.SITE_BASE_URL}{path}"
+    return f"{current_shop().base_url}{path}"

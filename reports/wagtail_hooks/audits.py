@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django import forms
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponseBase
@@ -29,6 +28,7 @@ from mitxonline.kernel.dates import format_second
 from mitxonline.kernel.forms import refusals_on
 from mitxonline.kernel.paging import PAGE, find_page
 from mitxonline.kernel.people.files import FileUnreadable, SpellingUnclear, read_rows
+from mitxonline.kernel.shop import current_shop
 from mitxonline.kernel.spreadsheets import Cell, spreadsheet_response
 from mitxonline.staff.needs import NEEDS, Need, NeedsSection
 from mitxonline.staff.pages import UNPROCESSABLE, StaffButtonView, StaffFormPage, StaffPage
@@ -340,7 +340,7 @@ class StatementForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["currency"].choices = [(code, code) for code in settings.CURRENCIES]  # type: ignore[attr-defined]
+        self.fields["currency"].choices = [(code, code) for code in current_shop().currencies]  # type: ignore[attr-defined]
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
@@ -372,7 +372,7 @@ class StatementView(AuditMixin, StaffFormPage):
         """Begin with the columns of the last file, which is usually of the same gateway."""
         last = GatewayReport.objects.exclude(file_name="").first()
         columns = last.columns if last is not None else EXAMPLE
-        return {"columns": columns, "gateway": last.gateway if last else "", "currency": settings.DEFAULT_CURRENCY}
+        return {"columns": columns, "gateway": last.gateway if last else "", "currency": current_shop().currency}
 
     def perform(self, form: StatementForm) -> str:
         said = form.cleaned_data

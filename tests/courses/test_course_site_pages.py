@@ -248,13 +248,14 @@ def test_the_way_leads_through_the_sign_in_that_the_site_has(site: CourseSite, s
     key = "course-v1:TesseraX+OC101+2026_T1"
     lms = settings.OPENEDX_BASE_REDIRECT_URL = "https://lms.example"
     assert course_address(key) == f"{LEARNING}/course/{key}/home"
-    settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, "mitxonline.users.sso.edx.EdxBackend"]
+    settings.SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT, settings.SOCIAL_AUTH_EDX_OAUTH2_KEY = lms, "sso"
+    settings.SOCIAL_AUTH_EDX_OAUTH2_SECRET = "secret"
     escaped = "https%3A%2F%2Fapps.lms.example%2Flearning%2Fcourse%2Fcourse-v1%3ATesseraX%2BOC101%2B2026_T1%2Fhome"
     assert course_address(key) == f"{lms}/login?next={escaped}"
     settings.OPENEDX_SIGN_IN_PATH = "/auth/login/oidc/?auth_entry=login"
     assert course_address(key) == f"{lms}/auth/login/oidc/?auth_entry=login&next={escaped}"
     settings.OPENEDX_LEARNING_BASE_URL = settings.OPENEDX_SIGN_IN_PATH = ""
-    settings.AUTHENTICATION_BACKENDS = settings.AUTHENTICATION_BACKENDS[:-1]
+    settings.SOCIAL_AUTH_EDX_OAUTH2_SECRET = ""
     assert course_address(key) == f"{lms}/courses/{key}/course/"
     settings.OPENEDX_API_BASE_URL = ""
     assert course_address(key) == ""

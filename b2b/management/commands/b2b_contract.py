@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -62,6 +61,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.audit import current_origin
 from mitxonline.kernel.console import Column, OperatorCommand, OperatorParser, add_format_option, write_rows
 from mitxonline.kernel.errors import DomainError
+from mitxonline.kernel.shop import current_shop
 from mitxonline.users.models import User
 
 
@@ -175,7 +175,7 @@ class Command(OperatorCommand):
 
     def create(self, options: Mapping[str, Any]) -> None:
         """Create the contract; the same command again finds it."""
-        name, currency = options["name"], settings.DEFAULT_CURRENCY
+        name, currency = options["name"], current_shop().currency
         refuse_dates_in_wrong_order(options["start"], options["end"])
         refuse_digits(options["price"], currency=currency)
         terms = WrittenTerms(

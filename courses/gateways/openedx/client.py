@@ -10,7 +10,6 @@ import logging
 import random
 import re
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from http import HTTPStatus
 from typing import Any, Self, TypeAlias
 
 import requests
-from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.core.cache import cache
 from django.utils.html import strip_tags
@@ -41,6 +39,8 @@ from courses.errors import (
 )
 from mitxonline.kernel.db import in_transaction
 from mitxonline.kernel.remote import RemoteAway, RemoteSession, call_remote, current_patience
+from mitxonline.kernel.secrets import SecretUnreadable, decrypt, encrypt
+from mitxonline.kernel.shop import Shop, current_shop
 from mitxonline.logs import redact
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 # What an answer holds: JSON, or None for an empty one.
 JSON: TypeAlias = Any
 
-# All of them, or none: then there is no course site.
+# All of them, or none: then there is no course site. A site may store its own.
 LMS_SETTINGS = (
     "OPENEDX_API_BASE_URL",
     "OPENEDX_COURSES_SERVICE_WORKER_CLIENT_ID",
@@ -62,6 +62,7 @@ _PAUSES = (0.5, 2.0)
 _LONGEST_PAUSE = 10.0
 # A token is renewed so many seconds before it expires, or after nine tenths of its life if that is shorter.
 _MARGIN = 60
+_ENCRYPTED_FOR = "openedx token"
 _PASSING = frozenset({502, 503, 504})
 _DROPPED = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 # Where Open edX's answers say what is wrong, the best first.
@@ -113,16 +114,14 @@ class OpenEdxClient:
     @classmethod
     def from_settings(cls) -> Self:
         """Return the client of this site; raises CourseSiteNotConfigured with the names of missing settings."""
-        missing = tuple(name for name in LMS_SETTINGS if not getattr(settings, name))
+        shop = current_shop()
+        missing = missing_lms_settings(shop)
         if missing:
             raise CourseSiteNotConfigured(missing=missing)
         return cls(
-            addresses={
-                Server.LMS: settings.OPENEDX_API_BASE_URL,
-                Server.STUDIO: settings.OPENEDX_STUDIO_API_BASE_URL,
-            },
-            client_id=settings.OPENEDX_COURSES_SERVICE_WORKER_CLIENT_ID,
-            client_secret=settings.OPENEDX_COURSES_SERVICE_WORKER_CLIENT_SECRET,
+            addresses={Server.LMS: shop.lms_url, Server.STUDIO: shop.studio_url},
+            client_id=shop.backend_client_id,
+            client_secret=shop.backend_client_secret,
             timeout=settings.OPENEDX_TIMEOUT,
         )
 
@@ -178,7 +177,8 @@ class OpenEdxClient:
             token, seconds = str(answer["access_token"]), int(answer["expires_in"])
         except (KeyError, TypeError, ValueError) as error:
             raise CourseSiteUnreadable from error
-        cache.set(key, _encrypt(token), max(seconds - _MARGIN, seconds * 0.9))
+        # Encrypted, so that whoever can read the cache can't act as the service worker.
+        cache.set(key, encrypt(token, purpose=_ENCRYPTED_FOR), max(seconds - _MARGIN, seconds * 0.9))
         return token
 
     def _token_key(self) -> str:
@@ -239,6 +239,12 @@ class _ServerFailed(requests.RequestException):
     response: requests.Response
 
 
+def missing_lms_settings(shop: Shop) -> tuple[str, ...]:
+    """Return which settings the course site lacks. There is one only where nothing is missing."""
+    values = (shop.lms_url, shop.backend_client_id, shop.backend_client_secret)
+    return tuple(name for name, value in zip(LMS_SETTINGS, values, strict=True) if not value)
+
+
 def scrub_sentence(text: str) -> str:
     """Return a sentence of the course site for our records: plain, short, and without addresses of people."""
     plain = re.sub(r"\s+", " ", strip_tags(text.encode(errors="ignore").decode().replace("\0", ""))).strip()
@@ -295,22 +301,12 @@ def _with_token(token: str) -> Callable[[PreparedRequest], PreparedRequest]:
     return add_header
 
 
-def _encrypt(token: str) -> bytes:
-    """Encrypt a token, so that whoever can read the cache can't act as the service worker."""
-    return _cipher(settings.SECRET_KEY).encrypt(token.encode())
-
-
-def _decrypt(stored: bytes | None) -> str | None:
+def _decrypt(stored: object) -> str | None:
     """Return the token, or None if there is none, or none of this SECRET_KEY."""
     try:
-        return _cipher(settings.SECRET_KEY).decrypt(stored).decode() if stored is not None else None
-    except (InvalidToken, TypeError):
+        return decrypt(stored, purpose=_ENCRYPTED_FOR) if isinstance(stored, str) else None
+    except SecretUnreadable:
         return None
-
-
-@cache_result
-def _cipher(secret: str) -> Fernet:
-    return Fernet(urlsafe_b64encode(sha256(f"openedx token\0{secret}".encode()).digest()))
 
 
 def _without_token(request: PreparedRequest) -> PreparedRequest:

@@ -9,11 +9,11 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import quote
 
-from django.conf import settings
 from django.utils.dateparse import parse_datetime
 
 from courses.errors import CourseSiteRefused, CourseSiteUnreadable
-from courses.gateways.openedx.client import JSON, LMS_SETTINGS, OpenEdxClient, Server
+from courses.gateways.openedx.client import JSON, OpenEdxClient, Server, missing_lms_settings
+from mitxonline.kernel.shop import current_shop
 
 PATH = "/api/v1/course_runs/"
 LONGEST_TITLE = 255
@@ -49,7 +49,7 @@ class RunExists(Exception):
 
 
 def is_studio_configured() -> bool:
-    return all(getattr(settings, name) for name in (*LMS_SETTINGS, "OPENEDX_STUDIO_API_BASE_URL"))
+    return bool(current_shop().studio_url) and not missing_lms_settings(current_shop())
 
 
 class Studio:

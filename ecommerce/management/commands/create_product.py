@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandParser
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -15,6 +14,7 @@ from ecommerce.services.catalog.prices import ProductChange, ProductDraft, put_o
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import OperatorCommand, add_format_option, write_rows
 from mitxonline.kernel.money import read_currency
+from mitxonline.kernel.shop import current_shop
 
 COLUMNS = ("Id", "SKU", "Sells", "Mode", "Price", "Currency", "On sale")
 
@@ -26,7 +26,7 @@ class Command(OperatorCommand):
         parser.add_argument("item", metavar="KEY", help="the key of a course run or program")
         parser.add_argument("price", type=arguments.amount, help="like 249 or 19.90")
         parser.add_argument(
-            "--currency", type=read_currency, default=settings.DEFAULT_CURRENCY, help="default: %(default)s"
+            "--currency", type=read_currency, default=current_shop().currency, help="default: %(default)s"
         )
         parser.add_argument(
             "--mode",

@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
@@ -25,6 +24,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.console import FORMATS, OperatorCommand, Output, write_rows
 from mitxonline.kernel.files import refuse_unless_writable, replace_file
 from mitxonline.kernel.money import read_currency
+from mitxonline.kernel.shop import current_shop
 
 # The names of other shops, and ours.
 TYPES = {
@@ -83,7 +83,7 @@ class Command(OperatorCommand):
             "--discount-type", choices=sorted(TYPES), default="percent-off", metavar="TYPE", help=", ".join(TYPES)
         )
         discount.add_argument("--amount", required=True, help="a percentage or an amount of money")
-        discount.add_argument("--currency", default=settings.DEFAULT_CURRENCY, help="default: %(default)s")
+        discount.add_argument("--currency", default=current_shop().currency, help="default: %(default)s")
         discount.add_argument(
             "--payment-type", choices=PaymentType.values, required=True, metavar="TYPE", help="%(choices)s"
         )

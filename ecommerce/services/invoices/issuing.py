@@ -86,7 +86,7 @@ def _sell_seats(invoice: Invoice, plan: IssuePlan, *, now: datetime) -> None:
 
 
 def _copy_seller(invoice: Invoice, shop: ShopSettings) -> None:
-    invoice.seller_name = shop.seller_name
+    invoice.seller_name = shop.seller
     invoice.seller_address = shop.seller_address
     invoice.seller_tax_id = shop.seller_tax_id
     invoice.payment_instructions = shop.payment_instructions

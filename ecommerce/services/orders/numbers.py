@@ -7,8 +7,9 @@ from collections.abc import Callable
 from datetime import date
 from typing import TypeVar
 
-from django.conf import settings
 from django.db import IntegrityError
+
+from mitxonline.kernel.shop import current_shop
 
 # Crockford's base 32, without letters that look like digits.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -21,7 +22,7 @@ T = TypeVar("T")
 def new_order_number(*, on: date) -> str:
     """Return a number such as TS-2026-7K3M9X2Q, with 40 random bits. The database refuses one that is taken."""
     tail = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-    return f"{settings.ORDER_NUMBER_PREFIX}-{on.year}-{tail}"
+    return f"{current_shop().order_number_prefix}-{on.year}-{tail}"
 
 
 def retry_taken_number(place: Callable[[], T]) -> T:

@@ -6,7 +6,6 @@ from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
@@ -28,6 +27,7 @@ from mitxonline.kernel import clock
 from mitxonline.kernel.console import Column, OperatorCommand, add_format_option, write_rows
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import read_currency
+from mitxonline.kernel.shop import current_shop
 
 COLUMNS = (
     Column("outcome", "What"),
@@ -69,7 +69,7 @@ class Command(OperatorCommand):
         pages.add_argument("--draft-cms-page", action="store_true", help="keep the page a draft also with --live")
         parser.add_argument("--price", type=amount, help="sell the run: 249 or 19.90")
         parser.add_argument(
-            "--currency", type=read_currency, default=settings.DEFAULT_CURRENCY, help="default: %(default)s"
+            "--currency", type=read_currency, default=current_shop().currency, help="default: %(default)s"
         )
         parser.add_argument("-d", "--dept", "--department", dest="dept", default="", help="of a course that is new")
         parser.add_argument("--create-depts", action="store_true", help="create the department if it is new")

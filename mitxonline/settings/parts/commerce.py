@@ -27,6 +27,10 @@ CHECKOUT_RULES = [
 
 ORDER_NUMBER_PREFIX = "TS"
 
+# The function that returns what each site stores of its shop, and for how many seconds a process keeps it.
+SHOPS = "ecommerce.selectors.shop.load_shops"
+SHOPS_KEPT_SECONDS = 5
+
 # Baskets of anonymous visitors are deleted after this many days without a change. Longer than their sessions live.
 BASKET_KEPT_DAYS = positive("BASKET_KEPT_DAYS", 60, least=1)
 

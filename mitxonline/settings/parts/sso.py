@@ -114,10 +114,13 @@ AUTHENTICATION_BACKENDS = [
     # Both also answer what people may do, which the providers' backends don't.
     f"mitxonline.users.backends.{'EmailBackend' if LOCAL_ACCOUNTS else 'RightsBackend'}",
     *(["mitxonline.users.sso.keycloak.KeycloakBackend"] if _KEYCLOAK else []),
-    *(["mitxonline.users.sso.edx.EdxBackend"] if _EDX else []),
+    "mitxonline.users.sso.edx.EdxBackend",  # used where the environment or a site has its client
     # Signs no one in: it adds the permissions that come with roles in the shop.
     "ecommerce.backends.ShopRolesBackend",
 ]
+
+# Whether the addresses that providers send people back to are https, although the web process hears http.
+SOCIAL_AUTH_REDIRECT_IS_HTTPS = env.bool("SOCIAL_AUTH_REDIRECT_IS_HTTPS", SITE_BASE_URL.startswith("https://"))
 
 # Where forms on our pages lead, for form-action of the content security policy.
 SIGN_IN_ORIGINS = sorted(

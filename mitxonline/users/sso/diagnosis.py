@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils.module_loading import import_string
 
 from mitxonline.kernel.remote import RemoteSession, patience
+from mitxonline.kernel.shop import current_shop
 from mitxonline.users.sso.findings import ProviderReport, SetupFinding, State
 from mitxonline.users.sso.keycloak import KeycloakBackend
 from mitxonline.users.sso.providers import EDX, KEYCLOAK, find_provider, missing_settings
@@ -79,7 +80,8 @@ def _check_keycloak(now: datetime) -> Iterator[SetupFinding]:
         yield report.unknown(
             "organizations", "SOCIAL_AUTH_KEYCLOAK_SCOPE asks for no organizations, so no one joins or leaves any."
         )
-    yield _check_client(report, document["token_endpoint"], settings.SOCIAL_AUTH_KEYCLOAK_KEY, "SOCIAL_AUTH_KEYCLOAK")
+    keys = (settings.SOCIAL_AUTH_KEYCLOAK_KEY, settings.SOCIAL_AUTH_KEYCLOAK_SECRET)
+    yield _check_client(report, document["token_endpoint"], keys, "SOCIAL_AUTH_KEYCLOAK")
     yield _check_redirect(report, document["authorization_endpoint"])
     yield _check_logout(report, document.get("end_session_endpoint"))
     notice_url = _public_url("sso_backchannel_logout", report.provider)
@@ -97,8 +99,10 @@ def _check_edx() -> Iterator[SetupFinding]:
     if find_provider(EDX) is None:
         yield _report_missing_settings(report, "SOCIAL_AUTH_EDX_OAUTH2")
         return
-    token_endpoint = f"{settings.SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT}/oauth2/access_token"
-    client = _check_client(report, token_endpoint, settings.SOCIAL_AUTH_EDX_OAUTH2_KEY, "SOCIAL_AUTH_EDX_OAUTH2")
+    shop = current_shop()
+    token_endpoint = f"{shop.sign_in_url}/oauth2/access_token"
+    keys = (shop.sso_client_id, shop.sso_client_secret)
+    client = _check_client(report, token_endpoint, keys, "SOCIAL_AUTH_EDX_OAUTH2")
     yield client
     if client.state is State.FINE:
         back = _public_url("sso_complete", EDX)
@@ -165,7 +169,8 @@ def _check_support(
     return report.missing(subject, sentence)
 
 
-def _check_client(report: ProviderReport, token_endpoint: str, client: str, prefix: str) -> SetupFinding:
+def _check_client(report: ProviderReport, token_endpoint: str, keys: tuple[str, str], prefix: str) -> SetupFinding:
+    client = keys[0]
     # A provider that knows the client refuses the made-up code. One that doesn't never looks at the code.
     form = {
         "grant_type": "authorization_code",
@@ -173,7 +178,7 @@ def _check_client(report: ProviderReport, token_endpoint: str, client: str, pref
         "redirect_uri": _public_url("sso_complete", report.provider),
         "code_verifier": _CODE_VERIFIER,
     }
-    answer = _call("POST", token_endpoint, data=form, auth=(client, getattr(settings, f"{prefix}_SECRET")))
+    answer = _call("POST", token_endpoint, data=form, auth=keys)
     error = _read_json(answer).get("error")
     if error == "invalid_grant":
         return report.fine("client", f"{client} is known, and its secret is right.")
@@ -270,4 +275,4 @@ def _read_json(answer: requests.Response | None) -> Mapping[str, Any]:
 
 
 def _public_url(name: str, *arguments: str) -> str:
-    return f"{settings.SITE_BASE_URL}{reverse(name, args=arguments)}"
+    return f"{current_shop().base_url}{reverse(name, args=arguments)}"

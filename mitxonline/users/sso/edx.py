@@ -10,6 +10,7 @@ import jwt
 from django.conf import settings
 from social_core.exceptions import AuthResponseError
 
+from mitxonline.kernel.shop import current_shop
 from mitxonline.users.sso.backend import ProviderBackend
 from mitxonline.users.sso.identity import ProviderIdentity, read_identity
 
@@ -30,11 +31,15 @@ class EdxBackend(ProviderBackend):
     ID_KEY = "user_id"
     DEFAULT_SCOPE = ["user_id", "profile", "email"]
 
+    def get_key_and_secret(self) -> tuple[str, str]:
+        shop = current_shop()
+        return shop.sso_client_id, shop.sso_client_secret
+
     def authorization_url(self) -> str:
-        return f"{settings.SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT}/oauth2/authorize"
+        return f"{current_shop().sign_in_public_url}/oauth2/authorize"
 
     def access_token_url(self) -> str:
-        return f"{settings.SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT}/oauth2/access_token"
+        return f"{current_shop().sign_in_url}/oauth2/access_token"
 
     def auth_complete_params(self, state: str | None = None) -> dict[str, Any]:
         return {**super().auth_complete_params(state), "token_type": "jwt"}  # type: ignore[no-untyped-call]
@@ -62,7 +67,7 @@ class EdxBackend(ProviderBackend):
         return read_identity(
             response,
             provider=self.name,
-            issuer=settings.SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT,
+            issuer=current_shop().sign_in_public_url,
             subject=str(user_id),
         )
 
@@ -74,4 +79,4 @@ class EdxBackend(ProviderBackend):
         return roles
 
     def logout_url(self, *, id_token: str, back_to: str) -> str:
-        return f"{settings.SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT}/logout?{urlencode({'redirect_url': back_to})}"
+        return f"{current_shop().sign_in_public_url}/logout?{urlencode({'redirect_url': back_to})}"

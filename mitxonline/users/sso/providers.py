@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.urls import reverse
 
+from mitxonline.kernel.shop import current_shop
+
 KEYCLOAK, EDX = "keycloak", "edx-oauth2"
 _BACKENDS = {
     KEYCLOAK: "mitxonline.users.sso.keycloak.KeycloakBackend",
@@ -34,7 +36,9 @@ class Provider:
 def providers() -> tuple[Provider, ...]:
     """Return the configured providers in the order of their buttons."""
     titles = {KEYCLOAK: settings.SOCIAL_AUTH_KEYCLOAK_NAME, EDX: settings.SOCIAL_AUTH_EDX_OAUTH2_NAME}
-    return tuple(Provider(name, titles[name]) for name in titles if _BACKENDS[name] in settings.AUTHENTICATION_BACKENDS)
+    installed = [name for name in titles if _BACKENDS[name] in settings.AUTHENTICATION_BACKENDS]
+    # The course site's backend is always there, because a site may store its client.
+    return tuple(Provider(name, titles[name]) for name in installed if name != EDX or current_shop().has_sign_in)
 
 
 def find_provider(name: str) -> Provider | None:

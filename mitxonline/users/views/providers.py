@@ -21,6 +21,7 @@ from social_core.exceptions import SocialAuthBaseException
 from social_django.utils import load_strategy
 
 from mitxonline.kernel import clock
+from mitxonline.kernel.shop import current_shop
 from mitxonline.kernel.trace import trace_id
 from mitxonline.users.connect_by_mail import connect_pending, find_pending, keep_pending, read_link, send_link
 from mitxonline.users.limits import count_mail, count_provider_redirect
@@ -192,7 +193,7 @@ def end_session(request: HttpRequest, row: ProviderSession | None, page: str) ->
     logout(request)
     logout_url = ""
     if row is not None and provider is not None:
-        back_to = urljoin(f"{settings.SITE_BASE_URL}/", reverse("logged_out").lstrip("/"))
+        back_to = urljoin(f"{current_shop().base_url}/", reverse("logged_out").lstrip("/"))
         logout_url = _load_backend(request, provider).logout_url(id_token=row.id_token, back_to=back_to)
     if not logout_url:
         return redirect(page or settings.LOGOUT_REDIRECT_URL)
@@ -211,7 +212,7 @@ def logged_out(request: HttpRequest) -> HttpResponse:
 
 def _load_backend(request: HttpRequest, provider: Provider) -> ProviderBackend:
     # Back to the public address of the site, whichever host the visitor used.
-    redirect_uri = f"{settings.SITE_BASE_URL}{reverse('sso_complete', args=[provider.name])}"
+    redirect_uri = f"{current_shop().base_url}{reverse('sso_complete', args=[provider.name])}"
     strategy = load_strategy(request)  # type: ignore[no-untyped-call]
     return cast("ProviderBackend", strategy.get_backend(provider.name, redirect_uri=redirect_uri))
 

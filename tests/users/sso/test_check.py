@@ -20,11 +20,12 @@ from tests.ops.deploy_check import COMPLETE
 from tests.support.oidc import FakeProvider
 from tests.users.sso.conftest import KEYCLOAK_BACKEND
 
+EDX_BACKEND = "mitxonline.users.sso.edx.EdxBackend"
 ROLES_BACKEND = "ecommerce.backends.ShopRolesBackend"
 pytestmark = pytest.mark.django_db
 
 KEYCLOAK = {
-    "SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT": "https://sso.example/realms/learning/",
+    "SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT": "https://sso.school.edu/realms/learning/",
     "SOCIAL_AUTH_KEYCLOAK_KEY": "storefront",
     "SOCIAL_AUTH_KEYCLOAK_SECRET": "x",
 }
@@ -136,9 +137,9 @@ def test_unsupported_features_are_reported(sound: FakeProvider, name: str, subje
 
 
 def test_another_issuer_is_reported(sound: FakeProvider, settings: Any) -> None:
-    settings.SOCIAL_AUTH_KEYCLOAK_ISSUER = "https://sso.example/realms/tessera"
+    settings.SOCIAL_AUTH_KEYCLOAK_ISSUER = "https://sso.school.edu/realms/tessera"
     sentence = sentences(ask()[0], "missing")["issuer"]
-    assert f"calls itself {sound.issuer}, but https://sso.example/realms/tessera is expected" in sentence
+    assert f"calls itself {sound.issuer}, but https://sso.school.edu/realms/tessera is expected" in sentence
 
 
 def test_a_wrong_secret(sound: FakeProvider, settings: Any) -> None:
@@ -233,8 +234,8 @@ def test_roles_without_rights(settings: Any, roles: dict[str, list[str]]) -> Non
 @pytest.mark.parametrize(
     ("address", "found"),
     [
-        ("http://sso.example/realms/x", ["users.W001"]),
-        ("https://sso.example/realms/x", []),
+        ("http://sso.school.edu/realms/x", ["users.W001"]),
+        ("https://sso.school.edu/realms/x", []),
         ("http://127.0.0.1:8080/realms/x", []),
         ("http://localhost:8080/realms/x", []),
     ],
@@ -266,10 +267,10 @@ EVERYTHING = (
 
 def test_the_environment_makes_a_provider() -> None:
     backends, origins, issuer, forms, local, roles = setting(EVERYTHING, **KEYCLOAK, LOCAL_ACCOUNTS="false")
-    assert backends == ["mitxonline.users.backends.RightsBackend", KEYCLOAK_BACKEND, ROLES_BACKEND]
-    assert origins == ["https://sso.example"]
-    assert issuer == "https://sso.example/realms/learning"
-    assert "https://sso.example" in forms
+    assert backends == ["mitxonline.users.backends.RightsBackend", KEYCLOAK_BACKEND, EDX_BACKEND, ROLES_BACKEND]
+    assert origins == ["https://sso.school.edu"]
+    assert issuer == "https://sso.school.edu/realms/learning"
+    assert "https://sso.school.edu" in forms
     assert local is False
     assert roles["storefront-finance"] == ["Finance", "staff"]
 
@@ -277,12 +278,13 @@ def test_the_environment_makes_a_provider() -> None:
 def test_empty_variables_mean_the_defaults() -> None:
     empty = dict.fromkeys((*KEYCLOAK, "LOCAL_ACCOUNTS", "KEYCLOAK_STAFF_ROLES", "SIGN_IN_CLOCK_SKEW"), "")
     backends, origins, _issuer, _forms, local, roles = setting(EVERYTHING, **empty)
-    assert (backends, origins, local) == (["mitxonline.users.backends.EmailBackend", ROLES_BACKEND], [], True)
+    assert backends == ["mitxonline.users.backends.EmailBackend", EDX_BACKEND, ROLES_BACKEND]
+    assert (origins, local) == ([], True)
     assert roles["storefront-admin"] == ["superuser"]
 
 
 def test_roles_and_further_addresses_of_ones_own() -> None:
     variables = {"KEYCLOAK_STAFF_ROLES": "none", "SIGN_IN_ORIGINS": "https://a.example, https://b.example"}
     _backends, origins, _issuer, _forms, _local, roles = setting(EVERYTHING, **KEYCLOAK, **variables)
-    assert origins == ["https://a.example", "https://b.example", "https://sso.example"]
+    assert origins == ["https://a.example", "https://b.example", "https://sso.school.edu"]
     assert roles == {}

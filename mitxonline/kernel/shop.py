@@ -1,0 +1,228 @@
+"""What the site of a request decides for its shop: accounts, addresses, sender, currencies.
+
+`SHOPS` names the function of the app that stores it. What a site leaves open is as the environment says, so an
+installation that stores nothing works as it is configured. The stored values are read once per process and
+`SHOPS_KEPT_SECONDS`; saving them forgets what this process knows at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The values of one site, the environment's where it stores none. ``site_id`` is None where there is no site.
+
+    ``lms_url`` is the course site for servers, ``lms_public_url`` for browsers. ``payment_processors`` are names of
+    gateways, the first one first; empty: all that are configured.
+    """
+
+    site_id: int | None
+    hostname: str
+    base_url: str
+    partner_name: str
+    partner_code: str
+    lms_url: str
+    lms_public_url: str
+    studio_url: str
+    learning_url: str
+    sign_in_url: str
+    sign_in_public_url: str
+    sso_client_id: str
+    sso_client_secret: str
+    backend_client_id: str
+    backend_client_secret: str
+    discovery_url: str
+    payment_processors: tuple[str, ...]
+    sender: str
+    support_email: str
+    support_url: str
+    cookie_domain: str
+    currencies: tuple[str, ...]
+    order_number_prefix: str
+
+    @property
+    def currency(self) -> str:
+        """The usual one, which forms offer first."""
+        return self.currencies[0]
+
+    @property
+    def has_sign_in(self) -> bool:
+        """Whether people can sign in with their account of the course site."""
+        return bool(self.sign_in_url and self.sso_client_id and self.sso_client_secret)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredShop:
+    """What a site stores; empty is left to the environment. ``port`` is part of the site's address."""
+
+    site_id: int
+    hostname: str
+    port: int = 443
+    is_default: bool = False
+    partner_name: str = ""
+    partner_code: str = ""
+    lms_url: str = ""
+    lms_public_url: str = ""
+    sso_client_id: str = ""
+    sso_client_secret: str = ""
+    backend_client_id: str = ""
+    backend_client_secret: str = ""
+    discovery_url: str = ""
+    payment_processors: tuple[str, ...] = ()
+    sender: str = ""
+    support_email: str = ""
+    support_url: str = ""
+    cookie_domain: str = ""
+    currencies: tuple[str, ...] = ()
+    order_number_prefix: str = ""
+
+
+Stored: TypeAlias = tuple[StoredShop, ...]
+
+# The host of the request that is answered. Tasks and commands have none, and get the default site.
+_host: ContextVar[str] = ContextVar("shop_host", default="")
+_kept: tuple[float, Stored] | None = None
+_version = ""  # of the shared page that was drawn last
+
+
+def current_shop() -> Shop:
+    """Return the shop of the request that is answered, else that of the default site. At most one query."""
+    return _complete(_find(_host.get()))
+
+
+def shop_of(request: HttpRequest) -> Shop:
+    return _complete(_find(_hostname(request)))
+
+
+def shop_of_site(site_id: int) -> Shop:
+    """Return the shop of a site. One that stores nothing, or doesn't exist, has the environment's values."""
+    return _complete(next((each for each in _find_stored() if each.site_id == site_id), None))
+
+
+@contextmanager
+def use_shop_of_host(host: str) -> Iterator[None]:
+    """Make the shop of a host, such as shop.example:8000, the current one within the block."""
+    token = _host.set(_without_port(host))
+    try:
+        yield
+    finally:
+        _host.reset(token)
+
+
+def forget_shops() -> None:
+    """Read the stored values again, because they have changed."""
+    global _kept
+    _kept = None
+
+
+def forget_older_shops(version: str) -> None:
+    """Read the stored values again if this version of what shared pages show is another one than the last.
+
+    Such a page is kept for long, so it must not be drawn from what this process knew before a change elsewhere.
+    """
+    global _version
+    if _version not in ("", version):
+        forget_shops()
+    _version = version
+
+
+def remember_shops(stored: Stored, *, seconds: float, version: str = "") -> None:
+    """Take these for the stored values for so long."""
+    global _kept, _version
+    _kept, _version = (time.monotonic() + seconds, stored), version
+
+
+def _find_stored() -> Stored:
+    known = _kept
+    if known is not None and time.monotonic() < known[0]:
+        return known[1]
+    load: Callable[[], Stored] = import_string(settings.SHOPS)
+    stored = load()
+    remember_shops(stored, seconds=settings.SHOPS_KEPT_SECONDS, version=_version)
+    return stored
+
+
+def _find(host: str) -> StoredShop | None:
+    stored = _find_stored()
+    of_host = next((each for each in stored if each.hostname == host), None)
+    return of_host or next((each for each in stored if each.is_default), None)
+
+
+def _hostname(request: HttpRequest) -> str:
+    return _without_port(request.get_host())
+
+
+def _without_port(host: str) -> str:
+    return (urlsplit(f"//{host}").hostname or "").lower()
+
+
+def _complete(stored: StoredShop | None) -> Shop:
+    """Fill what a site leaves open. An id and its secret belong together, as do an address and its public twin."""
+    own = stored or StoredShop(site_id=0, hostname="", is_default=True)
+    sso = (own.sso_client_id, own.sso_client_secret) if own.sso_client_id else _setting_pair(_SSO)
+    backend = (own.backend_client_id, own.backend_client_secret) if own.backend_client_id else _setting_pair(_BACKEND)
+    public = own.lms_public_url or own.lms_url
+    return Shop(
+        site_id=own.site_id or None,
+        hostname=own.hostname or urlsplit(settings.SITE_BASE_URL).hostname or "",
+        base_url=_base_url(own),
+        partner_name=own.partner_name,
+        partner_code=own.partner_code,
+        lms_url=own.lms_url or settings.OPENEDX_API_BASE_URL,
+        lms_public_url=public or settings.OPENEDX_BASE_REDIRECT_URL,
+        studio_url=_of_same_lms(own, settings.OPENEDX_STUDIO_API_BASE_URL),
+        learning_url=_of_same_lms(own, settings.OPENEDX_LEARNING_BASE_URL),
+        sign_in_url=own.lms_url or settings.SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT,
+        sign_in_public_url=public or settings.SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT,
+        sso_client_id=sso[0],
+        sso_client_secret=sso[1],
+        backend_client_id=backend[0],
+        backend_client_secret=backend[1],
+        discovery_url=own.discovery_url,
+        payment_processors=own.payment_processors,
+        sender=own.sender or settings.DEFAULT_FROM_EMAIL,
+        support_email=own.support_email,
+        support_url=own.support_url,
+        cookie_domain=own.cookie_domain,
+        currencies=own.currencies or tuple(settings.CURRENCIES),
+        order_number_prefix=own.order_number_prefix or own.partner_code or settings.ORDER_NUMBER_PREFIX,
+    )
+
+
+_SSO = ("SOCIAL_AUTH_EDX_OAUTH2_KEY", "SOCIAL_AUTH_EDX_OAUTH2_SECRET")
+_BACKEND = ("OPENEDX_COURSES_SERVICE_WORKER_CLIENT_ID", "OPENEDX_COURSES_SERVICE_WORKER_CLIENT_SECRET")
+
+
+def _setting_pair(names: tuple[str, str]) -> tuple[str, str]:
+    return getattr(settings, names[0]), getattr(settings, names[1])
+
+
+def _of_same_lms(own: StoredShop, url: str) -> str:
+    """A server beside the environment's LMS, unless the site has another LMS."""
+    is_other = own.lms_url and settings.OPENEDX_API_BASE_URL and own.lms_url != settings.OPENEDX_API_BASE_URL
+    return "" if is_other else url
+
+
+def _base_url(own: StoredShop) -> str:
+    """The default site's address is the environment's; another one has its host, and the same scheme."""
+    if own.is_default:
+        return str(settings.SITE_BASE_URL)
+    scheme = urlsplit(settings.SITE_BASE_URL).scheme
+    port = "" if own.port in (80, 443) else f":{own.port}"
+    return f"{scheme}://{own.hostname}{port}"
+
+
+def default_currency() -> str:
+    return current_shop().currency

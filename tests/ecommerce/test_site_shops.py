@@ -1,0 +1,223 @@
+"""What a site stores of its shop: who may see it, what it takes, and where it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+from wagtail.models import Page, Site
+
+from courses.gateways.openedx.client import OpenEdxClient
+from courses.selectors.course_address import course_address
+from ecommerce.gateways.registry import offered_gateways
+from ecommerce.models import ShopSettings
+from ecommerce.models.shop_values import seal, unseal
+from ecommerce.services.orders.numbers import new_order_number
+from mitxonline.kernel import clock
+from mitxonline.kernel.mail import build_email
+from mitxonline.kernel.money import currency_problem
+from mitxonline.kernel.secrets import decrypt, encrypt
+from mitxonline.kernel.shop import current_shop, shop_of_site, use_shop_of_host
+from mitxonline.users.sso.providers import EDX, find_provider
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+MAIL = "ecommerce/emails/free_undone"
+SECRET = "a-secret-of-the-course-site"
+
+
+def default_site() -> Site:
+    site: Site = Site.objects.get(is_default_site=True)
+    return site
+
+
+def second_site() -> Site:
+    return Site.objects.create(hostname="two.shop.test", port=443, root_page=Page.objects.filter(depth=2)[0])
+
+
+def store(site: Site | None = None, **values: Any) -> ShopSettings:
+    shop: ShopSettings = ShopSettings.objects.create(site=site or default_site(), **values)
+    return shop
+
+
+def test_without_stored_values_everything_is_as_the_environment_says(settings: Any) -> None:
+    settings.OPENEDX_API_BASE_URL = "https://lms.env.test"
+    settings.DEFAULT_FROM_EMAIL = "env@shop.test"
+
+    shop = current_shop()
+
+    assert (shop.lms_url, shop.sender) == ("https://lms.env.test", "env@shop.test")
+    assert shop.currencies == tuple(settings.CURRENCIES)
+    assert new_order_number(on=clock.today()).startswith("TS-")
+    assert find_provider(EDX) is None
+
+
+def test_two_sites_have_values_of_their_own() -> None:
+    store(partner_code="ONE", currencies="EUR, USD", from_email="One, Ltd <one@shop.test>")
+    store(second_site(), partner_code="TWO", order_number_prefix="T2", currencies="JPY")
+
+    with use_shop_of_host("two.shop.test:8000"):
+        assert new_order_number(on=clock.today()).startswith("T2-")
+        assert current_shop().base_url == "http://two.shop.test"
+        assert currency_problem("JPY") is None
+        assert currency_problem("EUR") is not None
+    assert new_order_number(on=clock.today()).startswith("ONE-")
+    assert (current_shop().currency, current_shop().sender) == ("EUR", '"One, Ltd" <one@shop.test>')
+    with use_shop_of_host("unknown.test"):
+        assert current_shop().partner_code == "ONE"
+
+
+def test_the_course_site_of_a_site_is_called_and_linked() -> None:
+    store(
+        lms_url_root="https://lms.one.test",
+        lms_public_url_root="https://learn.one.test/",
+        sso_client_id="sso",
+        sso_client_secret=seal(SECRET),
+        backend_service_client_id="backend",
+        backend_service_client_secret=seal("other"),
+    )
+    client = OpenEdxClient.from_settings()
+    assert (client._addresses["openedx-lms"], client._client_secret) == ("https://lms.one.test", "other")  # type: ignore[index]
+    assert course_address("course-v1:A+B+C").startswith("https://learn.one.test/login?next=")
+    assert find_provider(EDX) is not None
+
+    response = Client().get("/login/")
+    assert "https://learn.one.test" in response.headers["Content-Security-Policy"]
+
+
+def test_mails_come_from_the_sites_sender() -> None:
+    store(from_email="Shop One <one@shop.test>")
+    message = build_email(MAIL, to=["a@b.test"], context={})
+    assert message.from_email == "Shop One <one@shop.test>"
+
+
+def test_a_site_offers_the_gateways_it_names(settings: Any) -> None:
+    settings.PAYMENT_GATEWAYS = [
+        "ecommerce.gateways.stripe.StripeGateway",
+        "ecommerce.gateways.sandbox.SandboxGateway",
+    ]
+    assert list(offered_gateways()) == ["stripe", "sandbox"]
+    row = store(payment_processors="sandbox")
+    assert list(offered_gateways()) == ["sandbox"]
+    row.payment_processors = "sandbox, stripe"
+    row.save()
+    assert list(offered_gateways()) == ["sandbox", "stripe"]
+
+
+def test_stored_values_cost_one_query_per_process(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    store(partner_code="ONE")
+    with django_assert_num_queries(3):  # with the savepoint around it
+        assert current_shop().partner_code == "ONE"
+        assert shop_of_site(default_site_id()).partner_code == "ONE"
+    with django_assert_num_queries(0):
+        assert current_shop().partner_code == "ONE"
+
+
+def default_site_id() -> int:
+    return current_shop().site_id or 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("lms_url_root", "https://lms.example.com", "placeholder"),
+        ("lms_url_root", "https://<lms-server>", "placeholder"),
+        ("lms_url_root", "https://lms.example", "placeholder"),
+        ("lms_url_root", "http://lms.school.edu", "https"),
+        ("lms_url_root", "https://127.0.0.1:8000", "other machines"),
+        ("lms_url_root", "lms.school.edu", "isn’t an address"),
+        ("lms_url_root", "https://lms school.edu", "isn’t an address"),
+        ("from_email", "no address", "isn’t a sender"),
+        ("from_email", "hello@example.com", "placeholder"),
+        ("base_cookie_domain", "edu", "isn’t a domain"),
+        ("base_cookie_domain", "<base-domain>", "placeholder"),
+        ("partner_code", "NINE CHARS", "partner code"),
+        ("currencies", "USD, usd", "currencies"),
+        ("currencies", "USD,USD", "currencies"),
+        ("currencies", "XAU", "currencies"),
+        ("payment_processors", "sandbox, paypal", "isn’t configured"),
+        ("payment_processors", "bitcoin", "no payment gateway"),
+        ("sso_client_id", "only-the-id", "secret"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_words(settings: Any, name: str, value: str, word: str) -> None:
+    settings.SITE_BASE_URL = "https://shop.school.edu"
+    with pytest.raises(ValidationError) as refused:
+        ShopSettings(site=default_site(), **{name: value}).full_clean()
+    assert word in str(refused.value.messages)
+
+
+def test_in_development_http_and_this_machine_are_fine() -> None:
+    ShopSettings(site=default_site(), lms_url_root="http://127.0.0.1:8000").full_clean()
+
+
+def test_a_partner_code_belongs_to_one_site_and_a_client_is_whole() -> None:
+    store(partner_code="VD")
+    with pytest.raises(ValidationError, match="partner code “vd”"):
+        ShopSettings(site=second_site(), partner_code="vd").full_clean()
+    with pytest.raises(IntegrityError, match="shop_partner_code_once"), transaction.atomic():
+        store(Site.objects.get(hostname="two.shop.test"), partner_code="vd")
+    with pytest.raises(IntegrityError, match="shop_sso_client_is_whole"), transaction.atomic():
+        store(Site.objects.get(hostname="two.shop.test"), sso_client_id="id")
+
+
+def test_a_secret_is_encrypted_and_outlives_a_change_of_the_key(settings: Any) -> None:
+    row = store(sso_client_id="id", sso_client_secret=seal(SECRET))
+    assert SECRET not in row.sso_client_secret
+    old = settings.SECRET_KEY
+    settings.SECRET_KEY = "another key"
+    assert unseal(row.sso_client_secret) == ""
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert unseal(row.sso_client_secret) == SECRET
+    assert decrypt(encrypt("x", purpose="a"), purpose="a") == "x"
+
+
+def test_the_admin_takes_a_secret_and_never_shows_it() -> None:
+    client = Client()
+    client.force_login(make_user(is_superuser=True, is_staff=True))
+    row = store(sso_client_id="id", sso_client_secret=seal(SECRET))
+    url = f"/cms/settings/ecommerce/shopsettings/{row.site_id}/"
+    page = client.get(url)
+    form = _fields(page.content)
+    assert SECRET not in page.content.decode()
+    assert row.sso_client_secret not in page.content.decode()
+    assert "There is one, which isn’t shown." in page.content.decode()
+
+    client.post(url, {**form, "partner_name": "School"})
+    row.refresh_from_db()
+    assert (row.partner_name, unseal(row.sso_client_secret)) == ("School", SECRET)
+
+    form = _fields(client.get(url).content)
+    client.post(url, {**form, "sso_client_secret": "a-new-one"})
+    row.refresh_from_db()
+    assert unseal(row.sso_client_secret) == "a-new-one"
+
+    refused = client.post(url, {**_fields(client.get(url).content), "lms_url_root": "https://example.com"})
+    assert "placeholder" in refused.content.decode()
+    row.refresh_from_db()
+    assert row.lms_url_root == ""
+
+    client.post(url, {**_fields(client.get(url).content), "sso_client_id": ""})
+    row.refresh_from_db()
+    assert (row.sso_client_id, row.sso_client_secret) == ("", "")
+
+
+def _fields(html: bytes) -> dict[str, str]:
+    """The values of the form’s fields, as a browser would send them."""
+    soup = BeautifulSoup(html, "html.parser")
+    values: dict[str, str] = {}
+    for field in soup.select("main form input[name], main form textarea[name], main form select[name]"):
+        if field.name == "select":
+            chosen = field.select_one("option[selected]")
+            values[str(field["name"])] = str(chosen["value"]) if chosen else ""
+        elif field.name == "textarea":
+            values[str(field["name"])] = field.text.strip()
+        else:
+            values[str(field["name"])] = str(field.get("value", ""))
+    return values
