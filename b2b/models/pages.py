@@ -11,7 +11,6 @@ import unicodedata
 from datetime import date
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -25,6 +24,7 @@ from wagtail.models import Page, PagePermissionTester
 
 from b2b.enums import IntegrationType
 from mitxonline.kernel.money import currency_problem, minor_digits, read_currency
+from mitxonline.kernel.shop import current_shop
 from mitxonline.staff.days import ScheduledPageForm
 
 DEFAULT_PREFIX = "UAI_"
@@ -77,7 +77,7 @@ def free_org_key(name: str) -> str:
 
 
 def default_currency() -> str:
-    return settings.DEFAULT_CURRENCY
+    return current_shop().currency
 
 
 class ContractRights(PagePermissionTester):
@@ -106,7 +106,7 @@ class Unmoderated:
 class OrganizationIndexPage(Unmoderated, Page):
     """The parent of all organizations. Visitors get 404."""
 
-    max_count = 1
+    max_count = 1  # that staff create; `create_or_update_site` makes one for each further site
     subpage_types = ["b2b.OrganizationPage"]
     parent_page_types = ["cms.HomePage"]
     preview_modes: list[Any] = []

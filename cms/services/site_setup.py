@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from wagtail.models import Page, Site
 
@@ -62,6 +64,30 @@ def configure_site(*, base_url: str) -> SiteSetup:
     return setup
 
 
+def create_site(*, hostname: str, port: int, name: str) -> tuple[Site, SiteSetup]:
+    """Create another site beside the first, with pages and a brand of its own."""
+    setup = SiteSetup()
+    with transaction.atomic():
+        transaction_lock("site-setup", 0)
+        home = _create_home(slug=slugify(hostname.replace(".", "-")), title=name or hostname)
+        setup.note(_("Created the home page."))
+        site = Site.objects.create(hostname=hostname, port=port, site_name=name, root_page=home)
+        for page in _index_pages():
+            ensure_child(home, page, setup)
+        content_pages = {page.slug: ensure_child(home, page, setup) for page in _content_pages()}
+        _fill_home(home, content_pages["for-organizations"])
+        brand = ensure_brand(site, content_pages, setup)
+        if name:
+            SiteBrand.objects.filter(pk=brand.pk).update(brand_name=name[:60])
+    return site, setup
+
+
+def move_site(site: Site, *, hostname: str, port: int, name: str) -> None:
+    """Set a site's address and name."""
+    site.hostname, site.port, site.site_name = hostname, port, name
+    site.save()
+
+
 def ensure_home(setup: SiteSetup) -> tuple[HomePage, bool]:
     """Return the home page and whether it is new."""
     home = HomePage.objects.order_by("path").first()
@@ -70,11 +96,19 @@ def ensure_home(setup: SiteSetup) -> tuple[HomePage, bool]:
     root = Page.objects.get(depth=1)
     # Wagtail's welcome page has the slug "home". It is deleted once the site points to our page.
     slug = "home" if not Page.objects.child_of(root).filter(slug="home").exists() else "start"
-    home = HomePage(title=_("Home"), slug=slug, hero_title=str(HERO_TITLE), hero_text=str(HERO_TEXT), live=False)
-    root.add_child(instance=home)
-    _publish(home)
+    home = _create_home(slug=slug, title=_("Home"))
     setup.note(_("Created the home page."))
     return home, True
+
+
+def _create_home(*, slug: str, title: str) -> HomePage:
+    root = Page.objects.get(depth=1)
+    taken = set(Page.objects.child_of(root).values_list("slug", flat=True))
+    free = next(each for each in chain([slug], (f"{slug}-{n}" for n in count(2))) if each not in taken)
+    home = HomePage(title=title, slug=free, hero_title=str(HERO_TITLE), hero_text=str(HERO_TEXT), live=False)
+    root.add_child(instance=home)
+    _publish(home)
+    return home
 
 
 def ensure_site(home: HomePage, *, base_url: str, setup: SiteSetup) -> Site:

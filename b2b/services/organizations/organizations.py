@@ -46,10 +46,14 @@ def ensure_organization_index() -> OrganizationIndexPage:
         raise SiteMissing
     with transaction.atomic():
         lock_page(site.root_page_id)
-        if (index := _find_index()) is not None:
-            return index
+        return _find_index() or create_organization_index(site.root_page_id)
+
+
+def create_organization_index(home_id: int) -> OrganizationIndexPage:
+    """Create the page below a site's home page, so that its address exists there too."""
+    with transaction.atomic():
         page = add_child(
-            parent_id=site.root_page_id,
+            parent_id=home_id,
             make=lambda: OrganizationIndexPage(title=_("Organizations"), slug=INDEX_SLUG, live=False),
         )
         publish_new(page, user=None)
