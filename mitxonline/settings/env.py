@@ -5,6 +5,7 @@ shows its value, which may be a secret.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from mitxonline.kernel.hosts import is_placeholder
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -75,6 +78,18 @@ def require(names: Sequence[str], variables: Mapping[str, str] = os.environ) -> 
         raise ImproperlyConfigured(
             f"These environment variables are missing or empty: {', '.join(missing)}. "
             "See .env.example for what each of them means."
+        )
+
+
+def refuse_placeholders(names: Sequence[str], variables: Mapping[str, str] = os.environ) -> None:
+    """Raise ImproperlyConfigured, with the names of all that are left as a document prints them."""
+    key = variables.get("SECRET_KEY", "").strip()
+    left = ["SECRET_KEY"] if re.fullmatch(r"<.*>|.*change-?_?me.*|your[-_ ].*", key, re.IGNORECASE) else []
+    left += [name for name in names if any(map(is_placeholder, variables.get(name, "").split(",")))]
+    if left:
+        raise ImproperlyConfigured(
+            f"These environment variables have placeholders instead of your own values: {', '.join(left)}. "
+            "Names below example.com and .example belong to no one."
         )
 
 

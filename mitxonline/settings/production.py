@@ -1,8 +1,24 @@
 """Settings for production, which refuse to start without what they need."""
 
-from mitxonline.settings.env import env, positive, require
+from mitxonline.settings.env import env, positive, refuse_placeholders, require
 
 require(["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL", "SITE_BASE_URL"])
+refuse_placeholders(
+    [
+        "ALLOWED_HOSTS",
+        "SITE_BASE_URL",
+        "DEFAULT_FROM_EMAIL",
+        "OPENEDX_API_BASE_URL",
+        "OPENEDX_BASE_REDIRECT_URL",
+        "OPENEDX_STUDIO_API_BASE_URL",
+        "OPENEDX_LEARNING_BASE_URL",
+        "SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT",
+        "SOCIAL_AUTH_EDX_OAUTH2_PUBLIC_URL_ROOT",
+        "SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT",
+        "KEYCLOAK_URL",
+        "CORS_ORIGIN_WHITELIST",
+    ]
+)
 
 from mitxonline.settings.base import *
 from mitxonline.settings.parts.reports import *
@@ -21,10 +37,11 @@ SECURE_REDIRECT_EXEMPT = [r"^(health|health/ready|metrics)/?$"]  # asked inside 
 SECURE_HSTS_SECONDS = positive("SECURE_HSTS_SECONDS", 365 * 24 * 3600)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
-SESSION_COOKIE_SECURE = True
-SESSION_COOKIE_NAME = "__Host-sessionid"
-CSRF_COOKIE_SECURE = True
-CSRF_COOKIE_NAME = "__Host-csrftoken"
+SESSION_COOKIE_SECURE = env.bool("SESSION_COOKIE_SECURE", True)
+CSRF_COOKIE_SECURE = env.bool("CSRF_COOKIE_SECURE", True)
+# Browsers take a cookie of this name only over TLS, from this host alone. Others must not have it.
+SESSION_COOKIE_NAME = "__Host-sessionid" if SESSION_COOKIE_SECURE else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if CSRF_COOKIE_SECURE else "csrftoken"
 
 SILENCED_SYSTEM_CHECKS = [
     "security.W003",  # OwnPagesCsrfMiddleware is Django's, and more

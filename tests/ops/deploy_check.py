@@ -7,10 +7,10 @@ import sys
 # What production refuses to start without. It reaches nothing; the check reads settings and connects to no one.
 REQUIRED = {
     "SECRET_KEY": "a-key-for-checking-the-settings-which-signs-nothing-at-all-0123456789",
-    "ALLOWED_HOSTS": "shop.example",
+    "ALLOWED_HOSTS": "shop.school.edu",
     "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none",
     "REDIS_URL": "redis://127.0.0.1:1/0",
-    "SITE_BASE_URL": "https://shop.example",
+    "SITE_BASE_URL": "https://shop.school.edu",
 }
 
 # And what a shop that sells for money has besides.

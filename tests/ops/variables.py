@@ -28,16 +28,16 @@ KINDS = ("unset", "empty", "example", "nonsense")
 NONSENSE = "!! no value of this kind ${HOME} %"
 REQUIRED = {
     "SECRET_KEY": "a-key-for-checking-the-settings-which-signs-nothing-at-all-0123456789",
-    "ALLOWED_HOSTS": "shop.example",
+    "ALLOWED_HOSTS": "shop.school.edu",
     "DATABASE_URL": "postgres://nobody@127.0.0.1:1/none",
     "REDIS_URL": "redis://127.0.0.1:1/0",
-    "SITE_BASE_URL": "https://shop.example",
+    "SITE_BASE_URL": "https://shop.school.edu",
 }
 # As the sentences in the file give them, where they give one.
 EXAMPLES = REQUIRED | {
     "CELERY_BROKER_URL": "amqp://user:password@host:5672//",
     "EMAIL_URL": "smtp+tls://user:password@host:587",
-    "DEFAULT_FROM_EMAIL": "Tessera, Inc. <hello@tessera.example>",
+    "DEFAULT_FROM_EMAIL": "Tessera, Inc. <hello@tessera.school.edu>",
     "MEDIA_ROOT": "/data/media",
     "TIME_ZONE": "America/New_York",
     "CURRENCIES": "USD,EUR",
@@ -45,20 +45,21 @@ EXAMPLES = REQUIRED | {
     "CREDIT_NOTE_SERIES": "CN",
     "STRIPE_SECRET_KEY": "sk_live_key",
     "STRIPE_WEBHOOK_SECRETS": "whsec_one,whsec_two",
-    "STRIPE_ACCOUNTS": '{"shop.example": {"secret_key": "sk_live_x", "webhook_secrets": ["whsec_x"]}}',
+    "STRIPE_ACCOUNTS": '{"shop.school.edu": {"secret_key": "sk_live_x", "webhook_secrets": ["whsec_x"]}}',
     "STRIPE_API_BASE": "https://api.stripe.com",
     "PAYPAL_ACCOUNTS": '{"shop.example": {"client_id": "a", "client_secret": "b", "webhook_ids": ["c"]}}',
     "PAYPAL_API_BASE": "https://paypal.internal.example",
     "PAYMENT_PAGE_ORIGINS": "https://pay.example.com",
     "KEYCLOAK_STAFF_ROLES": "role=Group+staff,other=superuser",
     "EDX_STAFF_ROLES": "administrator=staff+Editors",
-    "SIGN_IN_ORIGINS": "https://login.example",
+    "CORS_ORIGIN_WHITELIST": "https://portal.school.edu",
+    "SIGN_IN_ORIGINS": "https://login.school.edu",
     "SENTRY_DSN": "https://key@sentry.example/1",
     "SENTRY_TRACES_SAMPLE_RATE": "0.5",
-    "OPENEDX_API_BASE_URL": "https://lms.example",
-    "OPENEDX_BASE_REDIRECT_URL": "https://lms.example",
-    "OPENEDX_STUDIO_API_BASE_URL": "https://studio.lms.example",
-    "OPENEDX_LEARNING_BASE_URL": "https://apps.lms.example/learning",
+    "OPENEDX_API_BASE_URL": "https://lms.school.edu",
+    "OPENEDX_BASE_REDIRECT_URL": "https://lms.school.edu",
+    "OPENEDX_STUDIO_API_BASE_URL": "https://studio.lms.school.edu",
+    "OPENEDX_LEARNING_BASE_URL": "https://apps.lms.school.edu/learning",
     "OPENEDX_SIGN_IN_PATH": "/auth/login/oidc/?auth_entry=login",
     "SECRET_KEY_FALLBACKS": "an-older-key,and-one-before",
     "LOG_LEVEL": "warning",
@@ -72,7 +73,8 @@ EXAMPLES = REQUIRED | {
 }
 _ADDRESSES = re.compile(r"_(?:ENDPOINT|ISSUER|ROOT)$|^KEYCLOAK_URL$")
 _SWITCHES = re.compile(
-    r"^(SERVE_MEDIA|LOCAL_ACCOUNTS|SECURE_.*|STRIPE_TEST_MODE|PAYPAL_TEST_MODE|SELL_PARTLY.*|DEBUG|SQL_LOG)$"
+    r"^(SERVE_MEDIA|LOCAL_ACCOUNTS|SECURE_.*|(SESSION|CSRF)_.*|CORS_ALLOW_CREDENTIALS|SOCIAL_AUTH_REDIRECT_IS_HTTPS"
+    r"|STRIPE_TEST_MODE|PAYPAL_TEST_MODE|SELL_PARTLY.*|DEBUG|SQL_LOG)$"
 )
 _NUMBERS = re.compile(r"SECONDS$|TIMEOUT$|COUNT$|SKEW$|DAYS$|MOST_|WORKERS$|THREADS$|CONCURRENCY$")
 
@@ -85,7 +87,7 @@ def example_of(name: str) -> str:
     if name in EXAMPLES:
         return EXAMPLES[name]
     if _ADDRESSES.search(name):
-        return "https://sso.example/realms/learning"
+        return "https://sso.school.edu/realms/learning"
     if _NUMBERS.search(name):
         return "2"
     return "true" if _SWITCHES.match(name) else "word"

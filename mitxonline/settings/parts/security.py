@@ -1,10 +1,26 @@
 """What browsers may do with our pages, and rules for passwords."""
 
-from csp.constants import NONE, SELF, UNSAFE_INLINE
+from urllib.parse import urlsplit
 
-from mitxonline.settings.env import positive
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
+
+from mitxonline.settings.env import env, positive
 from mitxonline.settings.parts.payments import PAYMENT_PAGE_ORIGINS
 from mitxonline.settings.parts.sso import SIGN_IN_ORIGINS
+
+
+def allowed_origins(text: str) -> list[str]:
+    """Read origins by commas: scheme and host, as browsers send them. No wildcard, which would allow every site."""
+    origins = [each.strip().rstrip("/") for each in text.split(",") if each.strip()]
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("https", "http") or not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
+            raise ImproperlyConfigured(
+                "CORS_ORIGIN_WHITELIST has to list origins, such as https://portal.your-school.edu without a path."
+            )
+    return origins
+
 
 # Video players that editors may embed in a page.
 _PLAYERS = ["https://www.youtube-nocookie.com", "https://www.youtube.com", "https://player.vimeo.com"]
@@ -39,9 +55,19 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 # Our addresses contain enrollment codes, so other sites don't learn them.
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# Whether sessions end with the browser. Without, people stay signed in and keep their cart for two weeks.
+SESSION_EXPIRE_AT_BROWSER_CLOSE = env.bool("SESSION_EXPIRE_AT_BROWSER_CLOSE", False)
+SESSION_COOKIE_SECURE = env.bool("SESSION_COOKIE_SECURE", False)
+CSRF_COOKIE_SECURE = env.bool("CSRF_COOKIE_SECURE", False)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # buyers come back from the payment page by a link
 CSRF_COOKIE_SAMESITE = "Lax"
+
+# Other sites' pages may call the API, and nothing else, if they are listed; with people's cookies only if that is
+# allowed besides.
+CORS_URLS_REGEX = r"^/api/.*$"
+CORS_ORIGIN_WHITELIST = allowed_origins(env.str("CORS_ORIGIN_WHITELIST", ""))
+CORS_ALLOW_CREDENTIALS = env.bool("CORS_ALLOW_CREDENTIALS", False)
 
 # How many proxies of ours are in front of the web process. With 0, X-Forwarded-For and trace ids are ignored.
 TRUSTED_PROXY_COUNT = positive("TRUSTED_PROXY_COUNT", 0)
