@@ -140,6 +140,13 @@ def page_patience() -> Iterator[Patience]:
 
 
 @contextmanager
+def own_patience(seconds: float) -> Iterator[Patience]:
+    """Give the calls of this block so long, whatever a page has left: for staff who ask several systems in turn."""
+    with _patient(Patience(seconds, seconds, caller=current_patience().caller)) as set_here:
+        yield set_here
+
+
+@contextmanager
 def without_queueing() -> Iterator[None]:
     """Don't wait for a turn while others wait for the account: this page can do without the answer."""
     current = current_patience()
