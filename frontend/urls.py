@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path, register_converter
 
 from frontend.site.converters import FileKind, Hexadecimal
 from frontend.views import (
+    basket_link,
     calendars,
     cart,
     checkout,
@@ -12,6 +13,7 @@ from frontend.views import (
     dashboard,
     enroll,
     groups,
+    here,
     manager_people,
     managers,
     orders,
@@ -41,7 +43,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("instructors/<slug:slug>/", search.instructor, name="instructor"),
     path("cart/", cart.cart, name="cart"),
     path("cart/add/", cart.add, name="cart-add"),
-    path("basket/add/", cart.add, name="basket-add"),
+    path("site-check/here/", here.here, name="site-here"),
+    path("basket/add/", basket_link.add_from_course_site, name="basket-add"),
     path("cart/group/", cart.group, name="cart-group"),
     path("cart/seats/", cart.seats, name="cart-seats"),
     path("cart/starts/", cart.starts, name="cart-starts"),

@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.utils.translation import gettext_lazy as _
 
 from ecommerce.errors.codes import CheckoutRefused
-from mitxonline.kernel.errors import DomainError, NotFound
+from mitxonline.kernel.errors import DomainError, NotFound, WayOn
 from mitxonline.kernel.text import join_titles, list_titles
 
 
@@ -41,6 +41,57 @@ class SkuUnknown(ProductUnknown):
     """`sku` looks like a SKU. Any other text from a link is never shown: it would appear to be our words."""
 
     message = _("“{sku}” isn’t on sale. Your cart hasn’t changed.")
+
+
+class LinkedEmpty(DomainError):
+    """A link of the course site names nothing that looks like a SKU."""
+
+    code = "sku_missing"
+    status = 400
+    heading = _("This link names no course")
+    message = _("It has no SKU of a product. Your cart hasn’t changed.")
+    advice = _("Go back and try again, or browse courses.")
+
+
+class LinkedUnknown(DomainError):
+    """None of the SKUs in a link is of a product on sale here. Only what looks like a SKU is shown."""
+
+    code = "sku_unknown"
+    status = 400
+    heading = _("These courses aren’t on sale")
+    message = _("There is nothing on sale with {names}. Your cart hasn’t changed.")
+    exposes = ("skus",)
+    skus: tuple[str, ...]
+
+    def details(self) -> dict[str, object]:
+        return super().details() | {"names": join_titles(self.skus)}
+
+
+class LinkedClosed(DomainError):
+    """None of the products of a link can be bought by this person now."""
+
+    code = "nothing_to_buy"
+    status = 400
+    heading = _("None of these can be bought now")
+    message = _("{text} Your cart hasn’t changed.")
+    reasons: tuple[str, ...]
+
+    def details(self) -> dict[str, object]:
+        return super().details() | {"text": " ".join(self.reasons)}
+
+
+class LinkedBought(DomainError):
+    """The link is right, and its person has all of it."""
+
+    code = "already_purchased"
+    status = 200
+    heading = _("You have this already")
+    message = _("You already have {text}. Your cart hasn’t changed.")
+    ways_on = (WayOn.DASHBOARD,)
+    titles: tuple[str, ...]
+
+    def details(self) -> dict[str, object]:
+        return super().details() | {"text": join_titles(self.titles)}
 
 
 class NotForSale(CheckoutRefused):

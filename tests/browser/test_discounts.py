@@ -29,7 +29,7 @@ def test_a_cart_with_a_code_and_something_kept_for_later(open_visitor: OpenVisit
     make_code(make_discount(amount="20"), text="AUTUMN20")
     visitor = open_visitor(scripts=scripts)
     page = visitor.page
-    link = f"/basket/add/?sku={one.sku.replace('+', '%2B')}&sku={other.sku.replace('+', '%2B')}"
+    link = f"/cart/add/?sku={one.sku.replace('+', '%2B')}&sku={other.sku.replace('+', '%2B')}"
     for _click in range(2):
         visitor.opens(link)
     cart = page.get_by_role("link", name="Cart, 2 courses, $498.00")

@@ -318,6 +318,7 @@ ROWS: tuple[Row, ...] = (
     Row("cms/snippets/courses/department/add/", "llllorro", "llllorro"),
     Row("cms/snippets/cms/instructor/add/", "llllorro", "llllorro"),
     Row("cms/snippets/courses/topic/edit/<int:pk>/", "llllnnnn", "llllnnnn"),
+    Row("cms/site-check/", "llllrrro", "llllrrrm"),
     Row("cms/shop/unpriced/", "llllrroo", "llllrrmm"),
     Row("cms/shop/unpriced/results/", "llllrroo", "llllrrmm"),
     Row("cms/users/edit/<int:pk>/", "llllrrro", "llllrrro", "cms/users/edit/{member}/"),
@@ -431,7 +432,8 @@ ROWS: tuple[Row, ...] = (
     Row("instructors/<slug:slug>/", "nnnnnnnn", "mmmmmmmm", "instructors/mirela-radu/"),
     Row("cart/", "oooooooo", "mmmmmmmm"),
     Row("cart/add/", "rrrrrrrr", "rrrrrrrr"),
-    Row("basket/add/", "rrrrrrrr", "rrrrrrrr"),
+    Row("basket/add/", "bbbbbbbb", "rrrrrrrr"),
+    Row("site-check/here/", "nnnnnnnn", "mmmmmmmm"),  # answers only a question of ours
     Row("cart/group/", "rrrrrrrr", "mmmmmmmm"),
     Row("cart/seats/", "mmmmmmmm", "rrrrrrrr"),
     Row("cart/starts/", "mmmmmmmm", "rrrrrrrr"),
