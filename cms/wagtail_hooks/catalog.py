@@ -65,7 +65,9 @@ class CourseViewSet(StaffSnippetViewSet):
                 ],
                 heading=_("Effort"),
             ),
-            MultiFieldPanel([FieldPanel("topics"), FieldPanel("language")], heading=_("Search and filters")),
+            MultiFieldPanel(
+                [FieldPanel("topics"), FieldPanel("language"), FieldPanel("country")], heading=_("Search and filters")
+            ),
             FieldPanel("live"),
         ],
         base_form_class=CourseForm,

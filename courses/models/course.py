@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from courses.enums import Level
 from courses.models.keys import course_number, validate_course_id
+from mitxonline.kernel.countries import list_countries
 
 
 class Department(models.Model):
@@ -79,6 +80,15 @@ class Course(models.Model):
         default="",
         db_default="",
         help_text=_("What it is taught in. Visitors can filter by it once courses are taught in several languages."),
+    )
+    country = models.CharField(
+        _("country"),
+        max_length=2,
+        choices=list_countries,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Where it is taught or comes from. Visitors can filter by it once courses have several countries."),
     )
     topics = models.ManyToManyField(
         Topic,

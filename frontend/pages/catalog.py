@@ -15,7 +15,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.http import QueryDict
 from django.utils.functional import cached_property
@@ -32,9 +31,11 @@ from frontend.pages.offers import CourseOffer, all_offers, short_price
 from frontend.pages.programs import program_cards
 from frontend.site.navigation import CATALOG
 from mitxonline.kernel import clock
+from mitxonline.kernel.countries import list_countries
 from mitxonline.kernel.dates import format_month
 from mitxonline.kernel.money import Money
 from mitxonline.kernel.paging import PAGE, find_page
+from mitxonline.kernel.shop import current_shop
 
 PAGE_SIZE = 9
 TEXT_MAX_LENGTH = 100
@@ -76,6 +77,7 @@ class CatalogQuery:
     level: frozenset[str] = frozenset()
     price: frozenset[str] = frozenset()
     language: frozenset[str] = frozenset()
+    country: frozenset[str] = frozenset()
     instructor: frozenset[str] = frozenset()
     sort: Sort | None = None
     page: str = "1"
@@ -91,6 +93,7 @@ class CatalogQuery:
             level=_known_values(params, "level", Level.values),
             price=_known_values(params, "price", PriceBand),
             language=frozenset(params.getlist("language")),
+            country=frozenset(params.getlist("country")),
             instructor=frozenset(params.getlist("instructor")),
             sort=Sort(chosen) if chosen in set(Sort) else None,
             page=params.get(PAGE, "1"),
@@ -143,7 +146,7 @@ class CatalogQuery:
         return f"?{params.urlencode()}" if params.urlencode() else ""
 
 
-FACETS = ("department", "topic", "start", "level", "price", "language", "instructor")
+FACETS = ("department", "topic", "start", "level", "price", "language", "country", "instructor")
 OPEN_FACETS = frozenset({"topic", "instructor"})  # editors add values as they like
 # What programs have too. They are found only while no other filter is on.
 PROGRAM_FACETS = frozenset({"department", "topic", "instructor"})
@@ -158,6 +161,7 @@ class Row:
     department: str
     level: str
     language: str
+    country: str
     published_at: datetime | None
     topics: frozenset[str]
     instructors: frozenset[str]
@@ -196,6 +200,7 @@ _VALUES: dict[str, Callable[[Row], frozenset[str]]] = {
     "level": lambda row: frozenset({row.level}),
     "price": Row.prices,
     "language": lambda row: frozenset({row.language} if row.language else ()),
+    "country": lambda row: frozenset({row.country} if row.country else ()),
     "instructor": lambda row: row.instructors,
 }
 
@@ -335,6 +340,7 @@ class Catalog:
             "level": _("Level"),
             "price": _("Price"),
             "language": _("Language"),
+            "country": _("Country"),
             "instructor": _("Instructor"),
         }
         facets = [
@@ -449,6 +455,7 @@ def catalog(params: QueryDict, *, path: str = "", user_id: int | None = None, no
         "department": {each.slug: each.name for each in Department.objects.all()},
         "topic": {topic.slug: topic.name for topic in topics.values()},
         "language": dict(language_choices()),
+        "country": dict(list_countries()),
         "instructor": {person.slug or "": person.name for person in people.values()},
     }
     labels = {facet: _used_labels(facet, known, rows) for facet, known in names.items()} | _fixed_labels(now)
@@ -480,6 +487,7 @@ def catalog_rows(
             "department__slug",
             "level",
             "language",
+            "country",
             "page__first_published_at",
             "page__search_document__topic_ids",
             "page__search_document__instructor_ids",
@@ -492,13 +500,14 @@ def catalog_rows(
             department=department,
             level=level,
             language=language,
+            country=country,
             published_at=published_at,
             topics=frozenset(topic_slugs[each] for each in topic_ids or () if each in topic_slugs),
             instructors=frozenset(instructor_slugs[each] for each in instructor_ids or () if each in instructor_slugs),
             offer=offers.get(pk, nothing),
             soon_until=until,
         )
-        for pk, title, department, level, language, published_at, topic_ids, instructor_ids in plain
+        for pk, title, department, level, language, country, published_at, topic_ids, instructor_ids in plain
     ]
 
 
@@ -522,7 +531,7 @@ def _used_labels(facet: str, names: Mapping[str, str], rows: Sequence[Row]) -> d
 
 def _fixed_labels(now: datetime) -> dict[str, dict[str, str]]:
     until = format_month(soon_until(clock.date_of(now)))
-    step = short_price(Money(Decimal(PRICE_STEP), settings.DEFAULT_CURRENCY))
+    step = short_price(Money(Decimal(PRICE_STEP), current_shop().currency))
     return {
         "start": {
             Start.ANY: _("Any time"),
@@ -539,8 +548,8 @@ def _fixed_labels(now: datetime) -> dict[str, dict[str, str]]:
 
 
 def _is_worth_showing(facet: Facet) -> bool:
-    """Hide groups without options, and a language that all courses share."""
-    needed = 2 if facet.name == "language" else 1
+    """Hide groups without options, and a language or country that all courses share."""
+    needed = 2 if facet.name in ("language", "country") else 1
     return len(facet.options) >= needed or any(option.selected for option in facet.options)
 
 

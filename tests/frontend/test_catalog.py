@@ -254,12 +254,12 @@ class TestFacetsOfEditors:
         mirela, jonas = Instructor.objects.create(name="Mirela Radu"), Instructor.objects.create(name="Jonas Tveit")
         Instructor.objects.create(name="On no page")
         Topic.objects.create(name="On no course", slug="none")
-        for title, language, topics, people in (
-            ("First", "en", [python, data], [mirela]),
-            ("Second", "es", [data], [mirela, jonas]),
-            ("Third", "", [], []),
+        for title, language, country, topics, people in (
+            ("First", "en", "IE", [python, data], [mirela]),
+            ("Second", "es", "PT", [data], [mirela, jonas]),
+            ("Third", "", "", [], []),
         ):
-            course = make_course(title=title, language=language)
+            course = make_course(title=title, language=language, country=country)
             make_course_page(course, body=[block("faculty", heading="", people=[each.pk for each in people])])
             course.topics.set(topics)
 
@@ -270,6 +270,7 @@ class TestFacetsOfEditors:
         options = self.options()
         assert options["topic"] == {"Data": 2, "Python": 1}
         assert options["language"] == {"English": 1, "Spanish": 1}
+        assert options["country"] == {"Ireland": 1, "Portugal": 1}
         assert options["instructor"] == {"Mirela Radu": 2, "Jonas Tveit": 1}
 
     @pytest.mark.parametrize(
@@ -278,6 +279,8 @@ class TestFacetsOfEditors:
             ("topic=python", ["First"]),
             ("topic=python&topic=data", ["First", "Second"]),
             ("language=es", ["Second"]),
+            ("country=IE", ["First"]),
+            ("country=IE&country=PT&language=es", ["Second"]),
             ("instructor=mirela-radu&language=en", ["First"]),
             ("instructor=jonas-tveit&topic=python", []),
             ("instructor=nobody&topic=nothing&language=zz", ["First", "Second", "Third"]),
@@ -287,7 +290,7 @@ class TestFacetsOfEditors:
         assert sorted(titles(address)) == found
 
     def test_are_there_where_editors_have_filled_them(self) -> None:
-        Course.objects.exclude(title="First").update(language="en")
+        Course.objects.exclude(title="First").update(language="en", country="IE")
         Topic.objects.all().delete()
         assert self.options().keys() == {"department", "start", "level", "price", "instructor"}
 

@@ -58,7 +58,19 @@ VERSIONS_PATIENCE_SECONDS = 0.5
 SHARED_PAGES_OUTAGE_SECONDS = positive("SHARED_PAGES_OUTAGE_SECONDS", 600)
 
 # Parameters that pages read. Others have no part in a shared page; links of campaigns add them.
-SHARED_PARAMETERS = ["q", "department", "topic", "start", "level", "price", "language", "instructor", "sort", "page"]
+SHARED_PARAMETERS = [
+    "q",
+    "department",
+    "topic",
+    "start",
+    "level",
+    "price",
+    "language",
+    "country",
+    "instructor",
+    "sort",
+    "page",
+]
 SHARED_PARAMETERS_LENGTH = 300  # longer ones are answered without the cache
 # How many pages with parameters are newly kept within ten minutes, so that made-up ones can't fill Redis.
 SHARED_PARAMETERS_KEPT = 500
