@@ -77,7 +77,13 @@ class EcommerceConfig(AppConfig):
         from django.db.models.signals import post_delete, post_save
 
         from ecommerce.checks import check_seller
-        from ecommerce.gateways.checks import check_gateways, check_payments_possible, check_paypal, check_stripe
+        from ecommerce.gateways.checks import (
+            check_cybersource,
+            check_gateways,
+            check_payments_possible,
+            check_paypal,
+            check_stripe,
+        )
         from ecommerce.signals import forget_stored_shops, keep_basket_at_sign_in
 
         for name in ("ecommerce.ShopSettings", "wagtailcore.Site"):
@@ -87,5 +93,6 @@ class EcommerceConfig(AppConfig):
         register(check_gateways)
         register(check_stripe)
         register(check_paypal)
+        register(check_cybersource)
         register(check_seller)
         register(check_payments_possible, Tags.security, deploy=True)

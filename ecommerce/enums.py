@@ -132,6 +132,18 @@ class AttemptState(models.TextChoices):
     DOUBTFUL = "doubtful", _("In doubt")
 
 
+class Decline(models.TextChoices):
+    """Why a payment was declined, as far as the buyer can do something about it."""
+
+    REFUSED = "refused", _("The bank declined it")
+    CARD_EXPIRED = "card_expired", _("The card has expired")
+    WRONG_DETAILS = "wrong_details", _("The card’s details are wrong")
+    NO_FUNDS = "no_funds", _("Not enough money on the card")
+    NOT_CONFIRMED = "not_confirmed", _("The buyer didn’t confirm it with their bank")
+    TRY_LATER = "try_later", _("The bank couldn’t be reached")
+    OUR_FAULT = "our_fault", _("The gateway refused our request; see its dashboard")
+
+
 # The money is on its way or has come: such an order is neither given up nor paid again.
 PAYING_STATES = (AttemptState.PROCESSING, AttemptState.PAID)
 

@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.support.keycloak",
     "tests.support.paypal",
     "tests.support.stripe",
+    "tests.support.cybersource",
     "tests.support.silence",
     "tests.support.shops",
     "tests.support.brokers",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Literal, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from ecommerce.enums import DisputeState, MovementKind, RefundState
+from ecommerce.enums import Decline, DisputeState, MovementKind, RefundState
 from mitxonline.kernel.money import Money
 
 # Codes of a PaymentFailed that concern an account, not one payment.
@@ -33,6 +34,8 @@ class PaymentOutcome(StrEnum):
 
 # The code of a failure where the gateway wasn't asked, because its breaker is open or the time was over.
 AVOIDED = "avoided"
+# The code of a failure where the gateway answered, but may learn of the payment or refund only later.
+NOT_YET = "not_found_yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +76,34 @@ class Redirect:
 
 
 @dataclass(frozen=True, slots=True)
+class PageForm:
+    """The form by which a buyer's browser opens a payment page: its address, and its signed fields."""
+
+    action: str
+    fields: Mapping[str, str]
+
+    @property
+    def origin(self) -> str:
+        parts = urlsplit(self.action)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
-    """A payment session opened earlier, as its gateway needs it to look it up or to end it."""
+    """A payment session opened earlier, as its gateway needs it to look it up or to end it.
+
+    ``is_given_up``: the order waits for it no longer, and it is to be ended. ``came_back_at``: when the buyer came back
+    without a result; a gateway that learns late of payments doesn't call it unpaid right after that.
+    """
 
     session_id: str
     reference: UUID
     total: Money
     account: str = ""
     idempotency_key: str = ""
+    expires_at: datetime | None = None
+    is_given_up: bool = False
+    came_back_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +125,7 @@ class PaymentNotice:
 
     ``doubt`` says why the payment can't be trusted although the gateway reports it: test money in a live shop, or a
     session with another reference. ``has_refunds_or_disputes``: some of the money was refunded or is disputed.
+    ``is_final``: the notice is signed and says all there is to know, so it is acted on without asking.
     """
 
     event_id: str
@@ -115,6 +139,8 @@ class PaymentNotice:
     billed_to: BillingAddress | None = None
     tax: Money | None = None
     has_refunds_or_disputes: bool = False
+    is_final: bool = False
+    decline: Decline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +198,10 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class RefundInstruction:
-    """A refund to be made; its ``reference`` comes back in every notice about it."""
+    """A refund to be made; its ``reference`` comes back in every notice about it.
+
+    ``sent_at`` is when it was sent first; None before that. A gateway that learns late of its own refunds needs it.
+    """
 
     payment_id: str
     amount: Money
@@ -180,6 +209,7 @@ class RefundInstruction:
     reason: str
     reference: str
     account: str = ""
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,3 +319,19 @@ class PaymentGateway(Protocol):
 
     def read_notice(self, body: bytes, *, account: str) -> Notice:
         """Read a notice that ``open_notice`` has verified. Raises NoticeNotUnderstood."""
+
+
+@runtime_checkable
+class FormGateway(PaymentGateway, Protocol):
+    """A gateway whose page is opened by a form, and which answers by the buyer's browser.
+
+    ``start`` returns the address of our page with the form. ``form_time`` is how long a form is good for.
+    """
+
+    form_time: ClassVar[timedelta]
+
+    def make_form(self, payment: PaymentRequest, *, session_id: str, signed_at: datetime) -> PageForm:
+        """Return the form of a payment. The same payment gives the same form."""
+
+    def read_return(self, body: bytes, *, account: str) -> tuple[UUID | None, PaymentOutcome]:
+        """Return whose answer the browser brought, and what it says. Raises NoticeForged."""

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.utils.module_loading import import_string
 
+from ecommerce.gateways.cybersource.api import is_base64
 from ecommerce.gateways.paypal.amounts import CURRENCIES
 from ecommerce.gateways.stripe import LEEWAY
 from mitxonline.kernel.money import minor_digits
@@ -95,13 +96,33 @@ def check_paypal(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: o
     return problems
 
 
+def check_cybersource(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
+    """Check that each profile that was begun is complete, and that each access key has its secret."""
+    problems: list[CheckMessage] = []
+    if settings.CYBERSOURCE_MISSING:
+        problems.append(
+            Error(
+                f"CyberSource isn't offered, because these are missing: {', '.join(settings.CYBERSOURCE_MISSING)}",
+                hint="Set all of them or none; docs/payments.md explains the setup.",
+                id="ecommerce.E009",
+            )
+        )
+    for host, keys in settings.CYBERSOURCE_ACCOUNTS.items():
+        where = f"CYBERSOURCE_ACCOUNTS[{host!r}]" if host else "CYBERSOURCE_ACCESS_KEY"
+        if len(keys["access_keys"]) != len(keys["secret_keys"]):
+            problems.append(Error(f"{where} and its secret keys aren't as many", id="ecommerce.E010"))
+        if not is_base64(keys["rest_secret"]):
+            problems.append(Error(f"{where}: the REST API's shared secret isn't base64", id="ecommerce.E011"))
+    return problems
+
+
 def check_payments_possible(*, app_configs: Sequence[AppConfig] | None = None, **_kwargs: object) -> list[CheckMessage]:
     """Check, before deployment, that there is a gateway and that it isn't the sandbox."""
     if not settings.PAYMENT_GATEWAYS:
         return [
             Warning(
                 "No payment gateway is configured: only free courses can be bought",
-                hint="Set the keys of Stripe or PayPal; docs/payments.md explains the setup.",
+                hint="Set the keys of Stripe, PayPal or CyberSource; docs/payments.md explains the setup.",
                 id="ecommerce.W002",
             )
         ]

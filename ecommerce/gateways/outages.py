@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from typing import TypeAlias
 
-from ecommerce.gateways.base import AVOIDED, OUR_KEY, PaymentFailed
+from ecommerce.gateways.base import AVOIDED, NOT_YET, OUR_KEY, PaymentFailed
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class UnresponsiveAccounts:
         """Count a call that got no answer. An answer, or a refusal about one payment only, starts the count over."""
         if failure is not None and failure.code == AVOIDED:  # its breaker is open already
             self._failures[account] = MAX_FAILURES
-        elif failure is not None and (failure.retriable or failure.code in OUR_KEY):
+        elif failure is not None and failure.code != NOT_YET and (failure.retriable or failure.code in OUR_KEY):
             self._failures[account] += 1
             if account in self:
                 logger.error("gateway doesn't answer", extra={"gateway": account[0]})

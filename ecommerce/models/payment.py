@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from ecommerce.enums import AttemptState
+from ecommerce.enums import AttemptState, Decline
 from ecommerce.gateways.labels import gateway_name
 from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.order import Order
@@ -91,6 +91,16 @@ class PaymentAttempt(TracedModel):
         default="",
         db_default="",
         help_text=_("Such as “Visa ending 4242”."),
+    )
+    decline = models.CharField(
+        _("why it was declined"),
+        max_length=20,
+        choices=Decline,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text=_("Empty: it wasn’t, or the gateway doesn’t say."),
     )
     is_surplus = models.BooleanField(
         _("second payment"),

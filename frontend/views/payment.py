@@ -1,27 +1,39 @@
-"""Coming back from a payment page, and the sandbox’s payment page, which exists where SANDBOX_PAYMENTS is on."""
+"""Going to a payment page and coming back from it.
+
+The sandbox’s payment page exists where SANDBOX_PAYMENTS is on.
+"""
 
 from __future__ import annotations
 
+import logging
 from uuid import UUID
 
+from csp.constants import SELF
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ecommerce.enums import UNSETTLED_STATES, AttemptState, OrderState, PaymentStanding
+from ecommerce.enums import UNSETTLED_STATES, AttemptState, Decline, OrderState, PaymentStanding
+from ecommerce.gateways.base import NoticeForged, PaymentOutcome
 from ecommerce.models import Order, PaymentAttempt
 from ecommerce.selectors.payments import payment_standing
 from ecommerce.services.checkout.giving_up import give_up_payment
+from ecommerce.services.payment.forms import find_page_form, form_gateway, take_answer
 from ecommerce.services.payment.payments import confirm_return, find_buyers_attempt
 from ecommerce.services.payment.sandbox import answer_sandbox, find_sandbox_attempt
 from frontend.site.parsing import account_id
-from frontend.views.decorators import signed_in
+from frontend.views.decorators import personal, signed_in
 from frontend.views.links import receipt_url
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_time
+from mitxonline.kernel.http import SeeOther
+
+logger = logging.getLogger(__name__)
 
 # In these standings we can't tell a buyer who left the payment page that nothing was paid.
 NOT_CERTAINLY_UNPAID = frozenset({PaymentStanding.CONFIRMING, PaymentStanding.PROCESSING, PaymentStanding.RECEIVED})
@@ -41,7 +53,7 @@ def completed(request: HttpRequest, reference: UUID) -> HttpResponse:
     attempt = find_buyers_attempt(reference=reference, user_id=account_id(request))
     order = _ask_gateway(attempt)
     if order.state == OrderState.PENDING and attempt.state == AttemptState.DECLINED:
-        messages.error(request, _declined_message(order))
+        messages.error(request, _declined_message(order, attempt.decline))
         return redirect("cart")
     if order.state == OrderState.PENDING and attempt.state == AttemptState.EXPIRED:
         messages.info(request, _ENDED)
@@ -61,7 +73,7 @@ def canceled(request: HttpRequest, reference: UUID) -> HttpResponse:
     attempt = find_buyers_attempt(reference=reference, user_id=account_id(request))
     order = _ask_gateway(attempt)
     if _is_certainly_unpaid(order) and attempt.state == AttemptState.DECLINED:
-        messages.error(request, _declined_message(order))
+        messages.error(request, _declined_message(order, attempt.decline))
         return redirect("cart")
     if _is_certainly_unpaid(order):
         order = give_up_payment(attempt_id=attempt.pk, now=clock.now())
@@ -71,6 +83,49 @@ def canceled(request: HttpRequest, reference: UUID) -> HttpResponse:
         return redirect(receipt_url(order))
     messages.info(request, _("You canceled the payment. You weren’t charged, and your cart is unchanged."))
     return redirect("cart")
+
+
+@signed_in()
+@require_safe
+def hand_over(request: HttpRequest, gateway: str, reference: UUID) -> HttpResponse:
+    """Hand the buyer over to a payment page by a signed form, which a script posts at once."""
+    attempt, form = find_page_form(
+        gateway_name=gateway, reference=reference, user_id=account_id(request), now=clock.now()
+    )
+    context = {"attempt": attempt, "form": form, "receipt_url": receipt_url(attempt.order)}
+    response = render(request, "frontend/payment/form.html", context)
+    if form is not None:
+        response._csp_replace = {"form-action": [SELF, form.origin]}  # type: ignore[attr-defined]
+    return response
+
+
+@csrf_exempt
+@personal
+@require_http_methods(["GET", "HEAD", "POST"])
+def answer(request: HttpRequest, gateway: str) -> HttpResponse:
+    """Take the answer that the buyer’s browser posts from the payment page, and go on to our own page.
+
+    The browser sends no cookies with a post from another site: no one is signed in here, and a page rendered here would
+    replace the buyer’s cookies. The signature stands for all of that. Going on is a plain GET again, with cookies.
+    """
+    if request.method != "POST":
+        form_gateway(gateway)
+        return render(request, "frontend/payment/answer_unread.html")
+    try:
+        reference, outcome = take_answer(
+            gateway_name=gateway,
+            body=request.body,
+            headers=request.headers,
+            host=request.get_host(),
+            now=clock.now(),
+        )
+    except NoticeForged as error:
+        logger.warning("answer refused", extra={"gateway": gateway, "reason": str(error)})
+        return SeeOther(reverse("payment-answer", kwargs={"gateway": gateway}))
+    if reference is None:
+        return SeeOther(reverse("orders"))
+    page = "payment-canceled" if outcome is PaymentOutcome.EXPIRED else "payment-completed"
+    return SeeOther(reverse(page, kwargs={"reference": reference}))
 
 
 @signed_in()
@@ -99,7 +154,7 @@ def _ask_gateway(attempt: PaymentAttempt) -> Order:
     if attempt.state not in UNSETTLED_STATES:
         return attempt.order
     order = confirm_return(attempt_id=attempt.pk, now=clock.now())
-    attempt.refresh_from_db(fields=["state"])
+    attempt.refresh_from_db(fields=["state", "decline"])
     return order
 
 
@@ -115,12 +170,23 @@ def _redirect_after(request: HttpRequest, order: Order, answer: str) -> HttpResp
     return redirect("cart")
 
 
-def _declined_message(order: Order) -> str:
+def _declined_message(order: Order, decline: str = "") -> str:
+    reason = _decline_reason(decline)
     if order.hold_until is None:
-        return _("Your payment was declined. You weren’t charged. Try another card or another way to pay.")
-    until = format_time(order.hold_until, zone=order.purchaser.zone)
+        return _("%(reason)s You weren’t charged. Try another card or another way to pay.") % {"reason": reason}
     sentence = _(
-        "Your payment was declined. You weren’t charged. Try another card or another way to pay; your place is held "
-        "until %(time)s."
+        "%(reason)s You weren’t charged. Try another card or another way to pay; your place is held until %(time)s."
     )
-    return sentence % {"time": until}
+    return sentence % {"reason": reason, "time": format_time(order.hold_until, zone=order.purchaser.zone)}
+
+
+def _decline_reason(decline: str) -> str:
+    reasons = {
+        Decline.CARD_EXPIRED: _("Your card has expired."),
+        Decline.WRONG_DETAILS: _("Your card’s details don’t match what your bank has."),
+        Decline.NO_FUNDS: _("There isn’t enough money on your card."),
+        Decline.NOT_CONFIRMED: _("Your bank couldn’t confirm that it’s you."),
+        Decline.TRY_LATER: _("Your bank couldn’t be reached."),
+        Decline.OUR_FAULT: _("The payment page refused our request, which is our mistake."),
+    }
+    return reasons[Decline(decline)] if decline in reasons else _("Your payment was declined.")

@@ -10,6 +10,7 @@ from mitxonline.settings.parts.accounts import *
 from mitxonline.settings.parts.commerce import *
 from mitxonline.settings.parts.content import *
 from mitxonline.settings.parts.coordinator import *
+from mitxonline.settings.parts.cybersource import *
 from mitxonline.settings.parts.keycloak import *
 from mitxonline.settings.parts.limits import *
 from mitxonline.settings.parts.logs import *

@@ -56,5 +56,6 @@ COMMERCE_EVENT_ROUTES_EXTRA = {**DEMO_ROUTES, **COMMERCE_EVENT_ROUTES_EXTRA}
 PAYMENT_GATEWAYS = [
     *stripe_gateways(STRIPE_ACCOUNTS, is_production=False, test_money=True),
     *paypal_gateways(PAYPAL_ACCOUNTS, api_base=PAYPAL_API_BASE, is_production=False, test_money=True),
+    *cybersource_gateways(CYBERSOURCE_ACCOUNTS, is_production=False, test_money=True),
     SANDBOX,
 ]

@@ -59,4 +59,5 @@ LOGGING = logging_config(json=True)
 PAYMENT_GATEWAYS = [
     *stripe_gateways(STRIPE_ACCOUNTS, is_production=True, test_money=STRIPE_TEST_MODE),
     *paypal_gateways(PAYPAL_ACCOUNTS, api_base=PAYPAL_API_BASE, is_production=True, test_money=PAYPAL_TEST_MODE),
+    *cybersource_gateways(CYBERSOURCE_ACCOUNTS, is_production=True, test_money=CYBERSOURCE_TEST_MODE),
 ]

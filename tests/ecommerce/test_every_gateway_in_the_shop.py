@@ -100,6 +100,8 @@ def test_a_late_notice_changes_nothing(bench: RemoteBench, order: Order) -> None
 def test_a_forged_notice_is_refused_and_not_stored(bench: RemoteBench, order: Order, change: str) -> None:
     bench.agree(session_of(order))
     body, headers = bench.notice(session_of(order))
+    if change != "body" and not headers:
+        pytest.skip("its signature is in the body")
     if change == "body":
         body = body.replace(b"a", b"b", 1)
     elif change == "headers":

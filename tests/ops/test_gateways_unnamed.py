@@ -10,10 +10,10 @@ APPS = ["b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline", "reports
 OWN = re.compile(r"^(ecommerce/gateways/|mitxonline/settings/|[a-z0-9_]+/migrations/)")
 NAME = re.compile(
     r"""["'](stripe|paypal|cybersource)["']|\b(STRIPE|PAYPAL|CYBERSOURCE)_|Stripe\b|Pay[Pp]al\b|Cyber[Ss]ource\b"""
-    r"|\bimport stripe|check_(stripe|paypal)"
+    r"|\bimport stripe|check_(stripe|paypal|cybersource)"
 )
 # The system checks are registered by name, and the log has an example of a remote account.
-ALLOWED = {"ecommerce/apps.py": {"check_stripe", "check_paypal"}}
+ALLOWED = {"ecommerce/apps.py": {"check_cybersource", "check_paypal", "check_stripe"}}
 
 
 def test_no_gateway_is_named_outside_its_package() -> None:

@@ -49,6 +49,10 @@ EXAMPLES = REQUIRED | {
     "STRIPE_API_BASE": "https://api.stripe.com",
     "PAYPAL_ACCOUNTS": '{"shop.example": {"client_id": "a", "client_secret": "b", "webhook_ids": ["c"]}}',
     "PAYPAL_API_BASE": "https://paypal.internal.example",
+    "CYBERSOURCE_ENVIRONMENT": "test",
+    "CYBERSOURCE_ACCOUNTS": "{}",
+    "CYBERSOURCE_API_BASE": "https://apitest.cybersource.com",
+    "CYBERSOURCE_PAGE_BASE": "https://testsecureacceptance.cybersource.com",
     "PAYMENT_PAGE_ORIGINS": "https://pay.example.com",
     "KEYCLOAK_STAFF_ROLES": "role=Group+staff,other=superuser",
     "EDX_STAFF_ROLES": "administrator=staff+Editors",
@@ -74,7 +78,7 @@ EXAMPLES = REQUIRED | {
 _ADDRESSES = re.compile(r"_(?:ENDPOINT|ISSUER|ROOT)$|^KEYCLOAK_URL$")
 _SWITCHES = re.compile(
     r"^(SERVE_MEDIA|LOCAL_ACCOUNTS|SECURE_.*|(SESSION|CSRF)_.*|CORS_ALLOW_CREDENTIALS|SOCIAL_AUTH_REDIRECT_IS_HTTPS"
-    r"|STRIPE_TEST_MODE|PAYPAL_TEST_MODE|SELL_PARTLY.*|DEBUG|SQL_LOG)$"
+    r"|(STRIPE|PAYPAL|CYBERSOURCE)_TEST_MODE|SELL_PARTLY.*|DEBUG|SQL_LOG)$"
 )
 _NUMBERS = re.compile(r"SECONDS$|TIMEOUT$|COUNT$|SKEW$|DAYS$|MOST_|WORKERS$|THREADS$|CONCURRENCY$")
 

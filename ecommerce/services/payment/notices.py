@@ -134,7 +134,7 @@ def _act_on_notice(notice: GatewayNotice, *, now: datetime) -> tuple[NoticeState
 def _act_on_payment(
     content: PaymentNotice, gateway: PaymentGateway, *, now: datetime
 ) -> tuple[NoticeState, int | None]:
-    """Ask the gateway about the payment: a notice is only a hint.
+    """Ask the gateway about the payment: a notice is only a hint, unless its gateway says that it is the last word.
 
     One that contradicts what we know is acted on as it is, without asking. Asking about our attempt would answer for
     another payment, and this one would never reach staff.
@@ -142,7 +142,7 @@ def _act_on_payment(
     attempt = find_attempt(content, gateway.name)
     if attempt is None:
         return NoticeState.UNKNOWN, None
-    if mismatch_reason(content, attempt):
+    if content.is_final or mismatch_reason(content, attempt):
         return NoticeState.DONE, settle_notice(notice=content, gateway_name=gateway.name, now=now).pk
     if not attempt.session_id and content.session_id:  # we crashed before the gateway's answer named the session
         PaymentAttempt.objects.filter(pk=attempt.pk, session_id="").update(session_id=content.session_id)

@@ -302,7 +302,7 @@ def _apply_payment_notice(attempt: PaymentAttempt, order: Order, notice: Payment
             _mark_doubtful(attempt, order, wrong, cause=ReviewCause.IN_DOUBT, now=now)
         return False
     if notice.outcome is not PaymentOutcome.PAID:
-        _record_unpaid(attempt, order, notice.outcome, now=now)
+        _record_unpaid(attempt, order, notice, now=now)
         return False
     # A repeated notice changes nothing, unless the order is still pending: then we crashed between the two steps.
     if attempt.state == AttemptState.PAID and order.state != OrderState.PENDING:
@@ -437,15 +437,15 @@ def _mark_doubtful(attempt: PaymentAttempt, order: Order, reason: str, *, cause:
     send_to_review(order, cause=cause, detail=reason, now=now)
 
 
-def _record_unpaid(attempt: PaymentAttempt, order: Order, outcome: PaymentOutcome, *, now: datetime) -> None:
+def _record_unpaid(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
     """Record an attempt that isn't paid. Until the hold ends its order stays pending: the buyer can try again."""
     states = {
         PaymentOutcome.DECLINED: AttemptState.DECLINED,
         PaymentOutcome.EXPIRED: AttemptState.EXPIRED,
         PaymentOutcome.PROCESSING: AttemptState.PROCESSING,
     }
-    new_state, old_state = states.get(outcome), attempt.state
-    if outcome is PaymentOutcome.OPEN and attempt.came_back_at is not None:
+    new_state, old_state = states.get(notice.outcome), attempt.state
+    if notice.outcome is PaymentOutcome.OPEN and attempt.came_back_at is not None:
         attempt.came_back_at = None
         attempt.save(update_fields=["came_back_at"])
     if old_state not in UNSETTLED_STATES or new_state in (None, old_state):
@@ -455,9 +455,10 @@ def _record_unpaid(attempt: PaymentAttempt, order: Order, outcome: PaymentOutcom
             return  # the order waits for another bank already; if this payment comes too, it is refunded
         give_up_attempts(order.attempts.exclude(pk=attempt.pk), now=now, note=_("another attempt is being paid"))
     attempt.state, attempt.capture_until = new_state, None
+    attempt.decline = notice.decline or ""
     attempt.settled_at = None if new_state == AttemptState.PROCESSING else now
     attempt.ask_at = next_ask_time(attempt, now=now) if new_state == AttemptState.PROCESSING else None
-    attempt.save(update_fields=["state", "settled_at", "ask_at", "capture_until"])
+    attempt.save(update_fields=["state", "settled_at", "ask_at", "capture_until", "decline"])
     if new_state == AttemptState.DECLINED and _ends_order(attempt, order, old_state, now):
         close_order(order=order, to=OrderState.DECLINED, now=now, reason=_("the bank declined the payment"))
         publish(PaymentDeclined(order_id=order.pk, purchaser_id=order.purchaser_id))

@@ -76,7 +76,7 @@ def begin_session(attempt: PaymentAttempt, *, now: datetime) -> str:
         return attempt.pay_url
     gateway = gateways()[attempt.gateway]
     try:
-        redirect = gateway.start(_make_request(attempt))
+        redirect = gateway.start(make_request(attempt))
     except PaymentFailed as failure:
         _record_failure(attempt, failure, now)
         if failure.code in NOT_PAYABLE:
@@ -87,6 +87,26 @@ def begin_session(attempt: PaymentAttempt, *, now: datetime) -> str:
     return redirect.url
 
 
+def make_request(attempt: PaymentAttempt) -> PaymentRequest:
+    """Describe an attempt to its gateway, to open its payment page."""
+    # From the rows alone: a repeated call with the same key has to ask for the same.
+    order = attempt.order
+    base = f"https://{attempt.account}" if attempt.account else settings.SITE_BASE_URL
+    return PaymentRequest(
+        reference=attempt.reference,
+        order_number=order.number,
+        total=attempt.money,
+        lines=tuple(PaymentLine(title=line.title, due=line.money, seats=line.seats or 1) for line in order.lines.all()),
+        buyer_email=order.purchaser.email,
+        return_url=urljoin(base, COMPLETED.format(reference=attempt.reference)),
+        cancel_url=urljoin(base, CANCELED.format(reference=attempt.reference)),
+        idempotency_key=attempt.idempotency_key,
+        locale=attempt.locale,
+        expires_at=attempt.expires_at or attempt.started_at,
+        account=attempt.account,
+    )
+
+
 def make_session(attempt: PaymentAttempt) -> Session:
     """Describe an attempt to its gateway, to ask about it or to end it."""
     return Session(
@@ -95,6 +115,9 @@ def make_session(attempt: PaymentAttempt) -> Session:
         total=attempt.money,
         account=attempt.account,
         idempotency_key=attempt.closing_key,
+        expires_at=attempt.expires_at,
+        is_given_up=attempt.state == AttemptState.CLOSING,
+        came_back_at=attempt.came_back_at,
     )
 
 
@@ -118,25 +141,6 @@ def _extend_hold(order: Order, *, now: datetime) -> None:
         order.hold_until = until
         order.save(update_fields=["hold_until", "updated_at"])
         prolong_uses(order_id=order.pk, until=until)
-
-
-def _make_request(attempt: PaymentAttempt) -> PaymentRequest:
-    # From the rows alone: a repeated call with the same key has to ask for the same.
-    order = attempt.order
-    base = f"https://{attempt.account}" if attempt.account else settings.SITE_BASE_URL
-    return PaymentRequest(
-        reference=attempt.reference,
-        order_number=order.number,
-        total=attempt.money,
-        lines=tuple(PaymentLine(title=line.title, due=line.money, seats=line.seats or 1) for line in order.lines.all()),
-        buyer_email=order.purchaser.email,
-        return_url=urljoin(base, COMPLETED.format(reference=attempt.reference)),
-        cancel_url=urljoin(base, CANCELED.format(reference=attempt.reference)),
-        idempotency_key=attempt.idempotency_key,
-        locale=attempt.locale,
-        expires_at=attempt.expires_at or attempt.started_at,
-        account=attempt.account,
-    )
 
 
 def _record_failure(attempt: PaymentAttempt, failure: PaymentFailed, now: datetime) -> None:

@@ -345,6 +345,7 @@ def _make_instruction(refund: Refund) -> RefundInstruction:
         reason=refund.reason,
         reference=str(refund.reference),
         account=refund.attempt.account,
+        sent_at=refund.sent_at,
     )
 
 

@@ -7,7 +7,7 @@ examined for what it does when its other side is slow, broken or silent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
 from uuid import UUID, uuid4
@@ -15,11 +15,15 @@ from uuid import UUID, uuid4
 import pytest
 
 from ecommerce.gateways.base import PaymentGateway, PaymentLine, PaymentRequest, Session
+from ecommerce.gateways.cybersource.gateway import CyberSourceGateway
+from ecommerce.gateways.cybersource.words import write_amount
 from ecommerce.gateways.paypal.gateway import PayPalGateway
 from ecommerce.gateways.sandbox import SandboxGateway
 from ecommerce.gateways.stripe import StripeGateway, to_units
+from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from tests.factories import NOON
+from tests.support.cybersource import CyberSourceServer, encode
 from tests.support.double import HttpDouble
 from tests.support.paypal import PayPalServer
 from tests.support.stripe import StripeServer, sign
@@ -188,11 +192,60 @@ class PayPalBench:
         return len(self.server.captures)
 
 
+@dataclass(slots=True)
+class CyberSourceBench:
+    gateway: CyberSourceGateway
+    server: CyberSourceServer
+    answers: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> Mapping[str, str]:
+        return {"look_up": "POST /tss/v2/searches$", "refund": "POST /pts/v2/payments/.*/refunds$"}
+
+    def pay(self, session: Session) -> None:
+        self.answer(session, "ACCEPT")
+
+    def agree(self, session: Session) -> None:
+        self.pay(session)
+
+    def pay_later(self, session: Session) -> None:
+        self.answer(session, "REVIEW")
+
+    def bank_declines(self, session: Session) -> None:
+        self.server.review(session.session_id, accept=False)
+
+    def notice(self, session: Session) -> tuple[bytes, Mapping[str, str]]:
+        return encode(self.answers[session.session_id]), {}
+
+    def answer(self, session: Session, decision: str) -> None:
+        """Post our form to the payment page, as the buyer's browser does, and decide there."""
+        request = a_request(session.total, reference=session.reference)
+        form = self.gateway.make_form(request, session_id=session.session_id, signed_at=clock.now())
+        self.server.open_page(dict(form.fields))
+        self.answers[session.session_id] = self.server.decide(str(session.reference), decision)
+
+    def refund_there(self, payment_id: str, amount: Money) -> None:
+        self.server.refund_in_business_center(payment_id, write_amount(amount))
+
+    def dispute(self, payment_id: str) -> None:
+        self.server.charge_back(payment_id)
+
+    def sessions_begun(self) -> int:
+        return len(self.server.forms)
+
+    def refunds_made(self) -> int:
+        return len(self.server.refunds())
+
+    def payments_made(self) -> int:
+        return sum(each["kind"] == "payment" for each in self.server.transactions.values())
+
+
 # The fixture that starts a gateway's double also makes it the shop's only gateway.
 BENCHES: dict[str, Callable[[pytest.FixtureRequest], Bench]] = {
     "sandbox": lambda _request: SandboxBench(SandboxGateway()),
     "stripe": lambda request: StripeBench(StripeGateway(), request.getfixturevalue("stripe_api")),
     "paypal": lambda request: PayPalBench(PayPalGateway(), request.getfixturevalue("paypal_api")),
+    "cybersource": lambda request: CyberSourceBench(CyberSourceGateway(), request.getfixturevalue("cybersource_api")),
 }
 REMOTE = [name for name in BENCHES if name != "sandbox"]
 

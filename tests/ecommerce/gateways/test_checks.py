@@ -10,10 +10,17 @@ from django.db import OperationalError
 from wagtail.models import Site
 
 from ecommerce.checks import check_seller
-from ecommerce.gateways.checks import check_gateways, check_payments_possible, check_paypal, check_stripe
+from ecommerce.gateways.checks import (
+    check_cybersource,
+    check_gateways,
+    check_payments_possible,
+    check_paypal,
+    check_stripe,
+)
 from ecommerce.models import ShopSettings
 from tests.factories import make_product
 from tests.ops.deploy_check import COMPLETE, manage
+from tests.support.cybersource import account
 
 KEYS = {"secret_key": "sk_test_x", "webhook_secrets": ["whsec_x"]}
 
@@ -58,6 +65,16 @@ def test_settings_stripe_would_refuse_are_reported(
     for name, value in changes.items():
         setattr(settings, name, value)
     assert ids(check_stripe()) == expected
+
+
+def test_a_profile_of_cybersource_that_is_not_complete_is_reported(settings: Any) -> None:
+    assert not check_cybersource()
+    settings.CYBERSOURCE_MISSING = ["CYBERSOURCE_REST_SECRET"]
+    (half,) = check_cybersource()
+    assert (half.id, "CYBERSOURCE_REST_SECRET" in half.msg) == ("ecommerce.E009", True)
+    settings.CYBERSOURCE_MISSING = []
+    settings.CYBERSOURCE_ACCOUNTS = {"": account() | {"access_keys": ["a", "b"], "rest_secret": "no base64"}}
+    assert ids(check_cybersource()) == ["ecommerce.E010", "ecommerce.E011"]
 
 
 def test_production_needs_a_gateway(settings: Any) -> None:

@@ -182,6 +182,8 @@ def test_more_than_was_paid_is_not_refunded(bench: RemoteBench) -> None:
 
 
 def test_a_session_the_gateway_does_not_know_is_missing(bench: RemoteBench) -> None:
+    if "start" not in bench.paths:
+        pytest.skip(f"{bench.gateway.name} learns of a session when it is paid")
     with pytest.raises(PaymentFailed) as failed:
         bench.gateway.look_up(session_of(a_request(TOTAL), "nosuchsession1"))
     assert (failed.value.retriable, failed.value.code) == (False, "resource_missing")

@@ -11,6 +11,7 @@ import "./password.js";
 import "./pick.js";
 import "./print.js";
 import "./search.js";
+import "./submit.js";
 import "./tabs.js";
 import "./toast.js";
 import "./zone.js";
