@@ -76,7 +76,7 @@ def ensure_order(people: Mapping[str, User], *, now: datetime) -> None:
     owner = BasketOwner(user_id=lea.pk)
     add_products(owner=owner, product_ids=[product.pk], now=now)
     apply_code(owner=owner, text=COLLEAGUE, user_id=lea.pk, now=now)
-    begin_checkout(owner=owner, user_id=lea.pk, now=now)
+    begin_checkout(owner=owner, user_id=lea.pk, now=now, gateway="sandbox")
 
 
 def _find_run(number: str, when: str, now: datetime) -> CourseRun | None:

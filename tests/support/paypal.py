@@ -471,6 +471,7 @@ def paypal_api(settings: Any, paypal_signer: Signer, tmp_path: Path) -> Iterator
     keys = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "webhook_ids": [WEBHOOK_ID]}
     settings.PAYPAL_ACCOUNTS = {"": keys}
     settings.PAYPAL_API_BASE = server.url
+    settings.PAYPAL_TEST_MODE = True
     settings.PAYPAL_RETRIES = 0
     settings.PAYPAL_CERTIFICATE_ROOTS = str(roots)
     settings.PAYMENT_PAGE_ORIGINS = [SITE]

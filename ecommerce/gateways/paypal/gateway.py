@@ -115,8 +115,8 @@ class PayPalGateway:
         except PaymentFailed as failure:
             if failure.code != MISSING:  # PayPal forgets orders that were never paid
                 raise
-            return _ended(session)
-        return _ended(session) if found.outcome in (PaymentOutcome.OPEN, PaymentOutcome.APPROVED) else found
+            return _make_ended(session)
+        return _make_ended(session) if found.outcome in (PaymentOutcome.OPEN, PaymentOutcome.APPROVED) else found
 
     def look_up(self, session: Session) -> PaymentNotice:
         order = client.ask("GET", _order_path(session.session_id), account=session.account)
@@ -229,10 +229,10 @@ class PayPalGateway:
         if failure.code == ALREADY_CAPTURED:  # captured, and the answer to the question is older
             raise PaymentFailed("captured, but not shown yet", retriable=True)
         # The bank or PayPal refused: nothing was taken, and the buyer can pay in another way.
-        return _ended(session, PaymentOutcome.DECLINED)
+        return _make_ended(session, PaymentOutcome.DECLINED)
 
 
-def _ended(session: Session, outcome: PaymentOutcome = PaymentOutcome.EXPIRED) -> PaymentNotice:
+def _make_ended(session: Session, outcome: PaymentOutcome = PaymentOutcome.EXPIRED) -> PaymentNotice:
     return PaymentNotice(
         event_id="",
         reference=session.reference,

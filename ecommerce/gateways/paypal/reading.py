@@ -136,13 +136,13 @@ def capture_notice(capture: Mapping[str, Any], *, event_id: str) -> PaymentNotic
 def order_of(capture: Mapping[str, Any]) -> str:
     """Return the order of a capture; empty where PayPal doesn't name it."""
     related = mapping(mapping(capture.get("supplementary_data")).get("related_ids"))
-    return text(related.get("order_id")) or _linked(capture, "/checkout/orders/")
+    return text(related.get("order_id")) or _find_linked(capture, "/checkout/orders/")
 
 
 def capture_of(refund: Mapping[str, Any]) -> str:
     """Return the capture that a refund takes from; empty where PayPal doesn't name it."""
     related = mapping(mapping(refund.get("supplementary_data")).get("related_ids"))
-    return text(related.get("capture_id")) or _linked(refund, "/payments/captures/")
+    return text(related.get("capture_id")) or _find_linked(refund, "/payments/captures/")
 
 
 def refund_notice(refund: Mapping[str, Any], *, payment_id: str) -> RefundNotice:
@@ -255,7 +255,7 @@ def _latest(captures: object) -> Mapping[str, Any]:
     return (alive or found or [{}])[-1]
 
 
-def _linked(content: Mapping[str, Any], part: str) -> str:
+def _find_linked(content: Mapping[str, Any], part: str) -> str:
     for link in content.get("links") or ():
         address = text(mapping(link).get("href"))
         if mapping(link).get("rel") == "up" and part in address:
@@ -299,10 +299,10 @@ def _funds(movements: object) -> Literal["", "withdrawn", "reinstated"]:
     ours = [each for each in ours if text(each.get("affected_party")) == "SELLER"]
     if not ours:
         return ""
-    total = Money.sum([_signed(each) for each in ours], text(mapping(ours[0].get("amount")).get("currency_code")))
+    total = Money.sum([_with_sign(each) for each in ours], text(mapping(ours[0].get("amount")).get("currency_code")))
     return "withdrawn" if total.is_negative else "reinstated"
 
 
-def _signed(moved: Mapping[str, Any]) -> Money:
+def _with_sign(moved: Mapping[str, Any]) -> Money:
     amount = read_amount(moved["amount"])
     return -amount if text(moved.get("type")) == "DEBIT" else amount

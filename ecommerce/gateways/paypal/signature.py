@@ -95,8 +95,7 @@ def forget_certificates() -> None:
 
 def is_trial() -> bool:
     """Whether payments are made with PayPal's test money."""
-    host = urlsplit(settings.PAYPAL_API_BASE).hostname or ""
-    return host not in LIVE_HOSTS
+    return bool(settings.PAYPAL_TEST_MODE)
 
 
 def _read_headers(headers: Mapping[str, str]) -> Transmission:

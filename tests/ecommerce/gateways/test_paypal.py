@@ -567,12 +567,12 @@ class TestAftermath:
             assert gateway.disputes_of(payment_id, "")[0].funds == funds
 
     @pytest.mark.parametrize(
-        ("base", "site"), [(PAYPAL_LIVE, "https://www.paypal.com"), (PAYPAL_TRIAL, "https://www.sandbox.paypal.com")]
+        ("is_trial", "site"), [(False, "https://www.paypal.com"), (True, "https://www.sandbox.paypal.com")]
     )
     def test_staff_find_the_payment_at_paypal(
-        self, gateway: PayPalGateway, settings: Any, base: str, site: str
+        self, gateway: PayPalGateway, settings: Any, is_trial: bool, site: str
     ) -> None:
-        settings.PAYPAL_API_BASE = base
+        settings.PAYPAL_TEST_MODE = is_trial
         assert gateway.dashboard_url(session_id="O1", payment_id="C1/..") == f"{site}/activity/payment/C1%2F.."
         assert gateway.dashboard_url(session_id="O1", payment_id="") == ""
 
