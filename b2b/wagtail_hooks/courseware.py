@@ -89,13 +89,6 @@ class CoursewareView(ContractPageView):
         )
 
 
-class Chooser(AdminSnippetChooser):
-    """A chooser that shows nothing for a value that isn't a number, and leaves the refusal to the field."""
-
-    def get_instance(self, value: Any) -> Any:
-        return None if isinstance(value, str) and not value.isdecimal() else super().get_instance(value)
-
-
 class CoursewareForm(forms.Form):
     """A course, a program, or an existing run: exactly one of them."""
 
@@ -120,7 +113,7 @@ class CoursewareForm(forms.Form):
             "course_run": (CourseRun.objects.all(), _("Existing run")),
         }
         for name, (queryset, label) in querysets.items():
-            widget = Chooser(model=queryset.model, show_edit_link=False)
+            widget = AdminSnippetChooser(model=queryset.model, show_edit_link=False)
             self.fields[name] = forms.ModelChoiceField(queryset=queryset, label=label, required=False, widget=widget)
         self.order_fields(["course", "program", "course_run", "create_runs", "rerun"])
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.core.signing import BadSignature
 from django.forms import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from wagtail.contrib.redirects import views
-from wagtail.contrib.redirects.forms import RedirectForm
+from wagtail.contrib.redirects.forms import ConfirmImportManagementForm, RedirectForm
 from wagtail.contrib.redirects.models import Redirect
 from wagtail.models import Site
 
@@ -52,5 +53,17 @@ def leads_back(start: str, link: str | None, others: Any) -> bool:
     return False
 
 
+class ImportForm(ConfirmImportManagementForm):
+    def clean(self) -> Any:
+        for name in ("import_file_name", "input_format"):
+            try:
+                self.signer.unsign(self.cleaned_data.get(name, ""))
+            except BadSignature:
+                # Wagtail's own fails on it, because this exception has no `message`.
+                raise ValidationError(_("This isn’t the file that was uploaded.")) from None
+        return super().clean()
+
+
+views.ConfirmImportManagementForm = ImportForm
 # Wagtail offers no setting for this form, and its import names it too.
 views.RedirectForm = views.CreateView.form_class = views.EditView.form_class = SiteRedirectForm

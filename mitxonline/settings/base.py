@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "wagtail.contrib.redirects.middleware.RedirectMiddleware",
     "mitxonline.kernel.http.DomainErrorMiddleware",
+    "mitxonline.staff.forged.WagtailFormsMiddleware",
 ]
 
 ROOT_URLCONF = "mitxonline.urls"

@@ -11,10 +11,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from wagtail import hooks
 from wagtail.admin.ui.components import Component
+from wagtail.admin.views.generic.chooser import CreationFormMixin
 from wagtail.admin.views.mixins import SpreadsheetExportMixin
-from wagtail.admin.widgets import AdminDateInput, AdminDateTimeInput, AdminTimeInput
+from wagtail.admin.widgets import AdminDateInput, AdminDateTimeInput, AdminTimeInput, BaseChooser
 
 from mitxonline.staff.days import keep_typed
+from mitxonline.staff.forged import find_instance_by_key, require_creation_form
 from mitxonline.staff.lists import export_wagtails_list, setup_without_empty_file
 from mitxonline.staff.needs import NeedsPanel
 from mitxonline.staff.settings import SettingEditView
@@ -22,6 +24,8 @@ from mitxonline.staff.timeline import TimelineViewSet
 
 for widget in (AdminDateInput, AdminDateTimeInput, AdminTimeInput):
     widget.get_config = keep_typed(widget.get_config)
+BaseChooser.get_instance = find_instance_by_key(BaseChooser.get_instance)
+CreationFormMixin.can_create = require_creation_form(CreationFormMixin.can_create)
 SpreadsheetExportMixin.as_spreadsheet = export_wagtails_list
 SpreadsheetExportMixin.setup = setup_without_empty_file(SpreadsheetExportMixin.setup)
 
