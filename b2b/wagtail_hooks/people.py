@@ -7,11 +7,13 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import Exists, OuterRef, QuerySet
-from django.shortcuts import get_object_or_404
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.functional import cached_property
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from wagtail.admin import messages
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.ui.tables import Column
 from wagtail.admin.widgets.button import HeaderButton
@@ -19,9 +21,16 @@ from wagtail.permission_policies import ModelPermissionPolicy
 
 from b2b.models import ContractPage, OrganizationMembership, OrganizationPage
 from b2b.selectors.people import describe_people, people_of
-from b2b.services.organizations.managers import set_manager
+from b2b.services.organizations.managers import (
+    ManagerOutcome,
+    ManagersPlan,
+    name_managers,
+    plan_managers,
+    set_manager,
+)
 from mitxonline.kernel import clock
-from mitxonline.kernel.people.fields import PersonField
+from mitxonline.kernel.fingerprint import PlanChanged
+from mitxonline.kernel.people.fields import PeopleForm
 from mitxonline.staff.lists import DayColumn, MomentColumn, StaffIndexView, TemplateColumn
 from mitxonline.staff.pages import StaffButtonView, StaffFormPage, StaffPageMixin
 from mitxonline.users.models import User
@@ -106,7 +115,7 @@ class PeopleView(OrganizationPeopleMixin, StaffIndexView):
     @property
     def header_buttons(self) -> list[HeaderButton]:
         url = reverse("b2b_organizations:add_manager", args=[self.organization.pk])
-        return [HeaderButton(gettext("Add a manager"), url=url, icon_name="plus")]
+        return [HeaderButton(gettext("Add managers"), url=url, icon_name="plus")]
 
     def get_index_url(self) -> str:
         return people_url(self.organization.pk)
@@ -141,28 +150,36 @@ def add_people_facts(users: Any, organization_id: int) -> None:
         user.contracts_text = ", ".join(seat.contract.name for seat in person.seats) or "–"
 
 
-class ManagerForm(forms.Form):
-    email = PersonField(
-        label=_("E-mail address"),
-        help_text=_("The address of the person’s account here. They don’t need a seat in a contract."),
-        error_messages={"required": _("Enter an address.")},
+class ManagersForm(PeopleForm):
+    max_people = 200
+
+    people = forms.CharField(
+        label=_("People"),
+        help_text=_(
+            "One person per line, with or without a name: Ada Lovelace, ada@example.org. "
+            "They need an account here, but no seat in a contract."
+        ),
+        widget=forms.Textarea(attrs={"rows": 4, "autocomplete": "off"}),
+        max_length=20_000,
+        error_messages={"required": _("Enter at least one address, or choose a file.")},
     )
-
-    def clean_email(self) -> User:
-        user = User.objects.filter(email=self.cleaned_data["email"].email, is_active=True).first()
-        if user is None:
-            raise forms.ValidationError(
-                _("No one has an account with this address. Ask them to create one first, then add them here.")
-            )
-        return user
+    field_order = ["people", "file"]
 
 
-class AddManagerView(OrganizationPeopleMixin, StaffFormPage):
-    """Name a manager, who may be anyone with an account."""
+OUTCOMES = {
+    ManagerOutcome.NAMED: _("will manage the seats"),
+    ManagerOutcome.MANAGES_ALREADY: _("manages them already"),
+    ManagerOutcome.NO_ACCOUNT: _("has no account here. Ask them to create one first."),
+    ManagerOutcome.NO_ADDRESS: _("This is not a complete address."),
+}
 
-    form_class = ManagerForm
-    template_name = "b2b/admin/add_manager.html"
-    page_subtitle = _("Add a manager")
+
+class AddManagersView(OrganizationPeopleMixin, StaffFormPage):
+    """Name managers, who may be anyone with an account: the list, its plan, and the same page confirms it."""
+
+    form_class = ManagersForm
+    template_name = "b2b/admin/add_managers.html"
+    page_subtitle = _("Add managers")
 
     def get_page_title(self) -> str:
         return self.organization.name
@@ -170,8 +187,40 @@ class AddManagerView(OrganizationPeopleMixin, StaffFormPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(back_url=self.get_success_url(), **kwargs)
 
-    def perform(self, form: ManagerForm) -> str:
-        return change_manager(self.organization, form.cleaned_data["email"], is_manager=True, by=self.request.user)
+    def form_valid(self, form: ManagersForm) -> HttpResponse:
+        plan = plan_managers(organization_id=self.organization.pk, people=form.listed)
+        seen = self.request.POST.get("seen")
+        # The people of a file are shown in the list before anyone gets a right.
+        if seen and plan.named and not form.has_new_text:
+            try:
+                plan = self._name(form, seen)
+            except PlanChanged as refusal:
+                messages.warning(self.request, str(refusal))
+                plan = plan_managers(organization_id=self.organization.pk, people=form.listed)
+            else:
+                return redirect(self.get_success_url())
+        heading = form.heading
+        if form.has_new_text:
+            form = ManagersForm({"people": form.text})
+        rows = [(row, OUTCOMES[row.outcome]) for row in plan.rows]
+        return self.render_to_response(self.get_context_data(form=form, plan=plan, rows=rows, heading=heading))
+
+    def _name(self, form: ManagersForm, seen: str) -> ManagersPlan:
+        plan = name_managers(
+            organization_id=self.organization.pk,
+            people=form.listed,
+            seen=seen,
+            by_id=self.request.user.pk,
+            now=clock.now(),
+        )
+        sentence = ngettext(
+            "%(person)s now manages the seats of %(organization)s.",
+            "%(number)d people now manage the seats of %(organization)s.",
+            len(plan.named),
+        )
+        facts = {"person": plan.named[0].name, "number": len(plan.named), "organization": self.organization.name}
+        messages.success(self.request, sentence % facts)
+        return plan
 
     def get_success_url(self) -> str:
         return people_url(self.organization.pk)

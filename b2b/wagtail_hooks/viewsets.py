@@ -29,7 +29,7 @@ from b2b.wagtail_hooks.handouts import (
 from b2b.wagtail_hooks.invoices import AddContractInvoiceView, ContractInvoicesView
 from b2b.wagtail_hooks.needs import FailedMailsIndex, SeatRequestIndex, SeatRequestView, SendMailAgainView
 from b2b.wagtail_hooks.organizations import OrganizationDetail, OrganizationIndex
-from b2b.wagtail_hooks.people import AddManagerView, ChangeManagerView, PeopleView
+from b2b.wagtail_hooks.people import AddManagersView, ChangeManagerView, PeopleView
 from b2b.wagtail_hooks.publishing import ReviewView
 from b2b.wagtail_hooks.seats import AddMembersView, MembersView, MoveMemberView, RemoveMemberView
 from b2b.wagtail_hooks.terms import ActivityView, TermsView
@@ -86,7 +86,7 @@ class OrganizationViewSet(ViewSet):
             path("<int:pk>/", view(OrganizationDetail), name="detail"),
             path("<int:pk>/people/", view(PeopleView), name="people"),
             path("<int:pk>/people/results/", view(PeopleView, results_only=True), name="people_results"),
-            path("<int:pk>/managers/add/", view(AddManagerView), name="add_manager"),
+            path("<int:pk>/managers/add/", view(AddManagersView), name="add_manager"),
             path("<int:pk>/people/<int:user_id>/manager/", view(ChangeManagerView), name="make_manager"),
             path(
                 "<int:pk>/people/<int:user_id>/no-manager/",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from django.core import mail
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from b2b.enums import MembershipSource, WithdrawnBy
@@ -208,19 +209,46 @@ class TestMoreSeats:
 
 
 class TestStaff:
-    def test_name_a_manager_by_address_and_take_it_back(self, world: World) -> None:
+    def test_name_managers_from_a_list_after_its_plan_and_take_one_back(self, world: World) -> None:
         staff = sign_in_as("manager")
         add = f"/cms/organizations/{world.organization.pk}/managers/add/"
-        assert staff.post(add, {"email": "nobody@x.example"}).status_code == 422
-        newcomer = make_user("grace@northgate.example", name="Grace")
-        html = staff.post(add, {"email": " Grace@Northgate.example "}, follow=True).content.decode()
-        assert "Grace now manages the seats of Northgate Health." in html
-        assert OrganizationMembership.objects.get(user=newcomer).is_manager
+        assert staff.post(add, {"people": ""}).status_code == 422
+        newcomer, second = make_user("grace@northgate.example", name="Grace"), make_user("ada@x.example", name="Ada")
+        people = f"Grace Hopper, Grace@Northgate.example; mailto:ada@x.example\nnobody@x.example\n{world.manager.email}"
+        shown = staff.post(add, {"people": people}).content.decode()
+        assert "nobody@x.example: has no account here." in shown
+        assert f"{world.manager.email} ({world.manager.display_name}): manages them already" in shown
+        assert not OrganizationMembership.objects.filter(user__in=[newcomer, second]).exists()
+        seen = re.findall(r'name="seen" value="([^"]+)"', shown)[0]
+        html = staff.post(add, {"people": people, "seen": seen}, follow=True).content.decode()
+        assert "2 people now manage the seats of Northgate Health." in html
+        assert OrganizationMembership.objects.filter(user__in=[newcomer, second], is_manager=True).count() == 2
         assert client_of(newcomer).get(base(world)).status_code == 200
         url = f"/cms/organizations/{world.organization.pk}/people/{newcomer.pk}/no-manager/"
         staff.post(url)
         assert not OrganizationMembership.objects.get(user=newcomer).is_manager
         assert client_of(newcomer).get(base(world)).status_code == 404
+
+    def test_managers_are_named_as_the_plan_said_or_not_at_all(self, world: World) -> None:
+        staff = sign_in_as("manager")
+        add = f"/cms/organizations/{world.organization.pk}/managers/add/"
+        grace, _ada = make_user("grace@northgate.example"), make_user("ada@x.example")
+        people = "grace@northgate.example\nada@x.example"
+        seen = re.findall(r'name="seen" value="([^"]+)"', staff.post(add, {"people": people}).content.decode())[0]
+        User.objects.filter(pk=grace.pk).update(is_active=False)
+        again = staff.post(add, {"people": people, "seen": seen}).content.decode()
+        assert "Something changed in the meantime." in again
+        assert OrganizationMembership.objects.filter(is_manager=True).count() == 1
+        assert staff.post(add, {"people": "\n".join(f"p{n}@x.example" for n in range(201))}).status_code == 422
+
+    def test_a_file_with_two_columns_of_addresses_is_asked_about(self, world: World) -> None:
+        staff = sign_in_as("manager")
+        add = f"/cms/organizations/{world.organization.pk}/managers/add/"
+        make_user("jane@x.example")
+        text = "Legal Name,Work Email,Manager\nJane Doe,jane@x.example,boss@x.example\n"
+        asked = staff.post(add, {"people": "", "file": SimpleUploadedFile("p.csv", text.encode())})
+        assert asked.status_code == 422
+        assert "More than one column has e-mail addresses." in asked.content.decode()
 
     def test_someone_with_only_a_seat_can_be_made_a_manager(self, world: World) -> None:
         person = world.people[0]
