@@ -84,13 +84,13 @@ def _is_forged(request: HttpRequest, kwargs: dict[str, Any]) -> bool:
 def _list_keys(data: QueryDict, view: str) -> Iterator[str]:
     """Yield what has to be the key of a row or another number."""
     for name in (*KEYS, *NUMBERS.get(view, ())):
-        yield from (value for value in data.getlist(name) if value != EVERY_ROW)
+        yield from (value for value in data.getlist(name) if value != EVERY_ROW and (value or name == "id"))
     # Rows of Django's formsets; an empty one is new. Blocks of a stream have ids too, which are no keys.
     for name in data:
         prefix, is_formset, _rest = name.partition("-TOTAL_FORMS")
         if is_formset:
             rows = re.compile(rf"{re.escape(prefix)}-[0-9]+-id\Z")
-            yield from (data[each] for each in data if rows.match(each) and data[each])
+            yield from (value for each in data if rows.match(each) for value in data.getlist(each) if value)
 
 
 def find_instance_by_key(find: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

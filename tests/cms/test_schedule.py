@@ -45,7 +45,7 @@ def schedule(client: Client, page: Page, **changes: str) -> None:
     answer = send_form(client, edit_url(page), form | by_script, **changes, **{"action-publish": "publish"})
     if "/publish/" in answer.request["PATH_INFO"]:
         path = answer.request["PATH_INFO"]
-        button = BeautifulSoup(answer.content, "html.parser").select_one("button[name=seen]")
+        (button,) = BeautifulSoup(answer.content, "html.parser").select("button[name=seen]")
         answer = send_form(client, path, {}, seen=button["value"])
     assert Page.objects.get(pk=page.pk).scheduled_revision is not None, words(
         BeautifulSoup(answer.content, "html.parser")
@@ -97,9 +97,8 @@ def test_a_worker_publishes_and_unpublishes_what_was_scheduled(start_worker: Sta
 
 
 def make_scheduled(slug: str) -> ContentPage:
-    page = make_content_page(slug)
-    page.save_revision().publish()
-    page = ContentPage.objects.get(pk=page.pk)
+    make_content_page(slug).save_revision().publish()
+    page: ContentPage = ContentPage.objects.get(slug=slug)
     page.title, page.go_live_at = f"{slug.title()} changed", timezone.now() + timedelta(minutes=2)
     page.save_revision().publish()
     return page
