@@ -142,7 +142,8 @@ def page_patience() -> Iterator[Patience]:
 @contextmanager
 def own_patience(seconds: float) -> Iterator[Patience]:
     """Give the calls of this block so long, whatever a page has left: for staff who ask several systems in turn."""
-    with _patient(Patience(seconds, seconds, caller=current_patience().caller)) as set_here:
+    own = Patience(seconds, seconds, caller=current_patience().caller, ends_at=time.monotonic() + seconds)
+    with _patient(own) as set_here:
         yield set_here
 
 
