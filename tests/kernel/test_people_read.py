@@ -251,6 +251,28 @@ TABLES = {
 }
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Jméno;Příjmení;E-mail", "Meno;Priezvisko;E-mail", "Ime;Prezime;E-mail", "Ime;Priimek;E-pošta",
+        "Prenume;Nume;E-mail", "Keresztnév;Vezetéknév;E-mail", "Utónév;Családi név;E-mail", "Nama;x;E-mail",
+        "Όνομα;Επώνυμο;E-mail", "Ім’я;Прізвище;Пошта", "Tên;Họ;Email", "Vārds;Uzvārds;E-pasts",
+        "Vardas;Pavardė;El. paštas", "Eesnimi;Perekonnanimi;E-post", "Име;Фамилия;Имейл",
+    ],
+)  # fmt: skip
+def test_names_under_headings_of_more_languages(heading: str) -> None:
+    last = "" if ";x;" in heading else " Doe"
+    assert read(f"{heading}\nJane;Doe;jane@x.example") == [ListedPerson("jane@x.example", f"Jane{last}")]
+
+
+@pytest.mark.parametrize(
+    "heading", ["Jméno a příjmení", "Meno a priezvisko", "Ime i prezime", "Nume complet", "Teljes név", "Név",
+                "Ονοματεπώνυμο", "ПІБ", "Họ và tên", "Nama lengkap", "Ime in priimek", "Vardas, pavardė"],
+)  # fmt: skip
+def test_whole_names_under_headings_of_more_languages(heading: str) -> None:
+    assert read(f"{heading};E-mail\nJane Doe;jane@x.example") == [JANE]
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_tables_of_other_programs(table: str) -> None:
     assert list(read_file(TABLES[table]).people) == [JANE]

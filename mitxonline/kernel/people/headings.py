@@ -42,12 +42,16 @@ _FULL = _keys(
     nometprenom participant participantname person preferredname displayname student studentname teilnehmer
     teilnehmerin vollstandigername worker workername anzeigename fulltnavn fullstandigtnamn imieinazwisko adsoyad
     氏名 名前 お名前 姓名 이름 성명 фио имяифамилия полноеимя الاسمالكامل 이름성명
+    jménoapříjmení celéjméno menoapriezvisko imeiprezime imeinpriimek numecomplet numeleșiprenumele numeșiprenume
+    teljesnév vardaspavardė vārdsuzvārds ονοματεπώνυμο πλήρεςόνομα піб прізвищеіімя прізвищетаімя họvàtên họtên
+    namalengkap
     """
 )
 _FIRST = _keys(
     """
     firstname firstnames forename forenames fornamn fornavn givenname givennames imie etunimi ad voornaam voornamen
     vorname vornamen prenom prenoms nombredepila nombres primernombre primeironome 名 имя الاسمالأول firstgivenname
+    křestníjméno krstnémeno prenume keresztnév utónév eesnimi імя
     """
 )
 _LAST = _keys(
@@ -56,13 +60,16 @@ _LAST = _keys(
     achternaam apellido apellidos apelido cognome efternamn efternavn etternavn familienaam familienname familyname
     lastname lastnames nachname nachnamen nazwisko nomdefamille primerapellido sobrenome soyad soyadi sukunimi surname
     surnames zuname 姓 фамилия 성
+    příjmení priezvisko prezime priimek vezetéknév családinév επώνυμο прізвище họ uzvārds pavardė perekonnanimi
     """
 )
 # What stands before the last name, and behind it.
 _BEFORE_LAST = _keys("namenszusatz tussenvoegsel voorvoegsel voorvoegsels vorsatzwort")
 _SECOND_LAST = _keys("segundoapellido apellidomaterno secondlastname secondsurname")
 # The whole name, or the part beside a column for the other part: “Nom, Prénom”, “Nome, Cognome”.
-_NAME = _keys("name names nom nombre nome naam navn namn nimi isim")
+_NAME = _keys(
+    "name names nom nombre nome naam navn namn nimi isim jméno meno ime име név nume nama όνομα tên vārds vardas"
+)
 # What HR systems put before or behind “E-mail”.
 _QUALIFIERS = (
     r"(business|company|corporate|office|personal|private|primary|professional|work|geschaftlich|dienstlich|privat|"
