@@ -84,6 +84,12 @@ class _Server:
             self.process.wait(30)
             self.process = None
 
+    def forget(self) -> None:
+        """Lose all that it keeps on disk, queues too."""
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+
     def close(self) -> None:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
