@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
@@ -37,10 +38,17 @@ def world(django_db_setup: Any, django_db_blocker: DjangoDbBlocker) -> Iterator[
         transaction.set_rollback(True)
 
 
+@pytest.fixture(scope="module")
+def cookies(world: World, django_db_blocker: DjangoDbBlocker) -> dict[str, SimpleCookie]:
+    """What each role has after signing in, which takes as long as a case."""
+    with django_db_blocker.unblock():
+        return {role: Walker(world.users[role]).client.cookies for role in ROLES}
+
+
 @pytest.fixture
-def walkers(world: World) -> Iterator[dict[str, Walker]]:
+def walkers(world: World, cookies: dict[str, SimpleCookie]) -> Iterator[dict[str, Walker]]:
     with transaction.atomic():
-        yield {role: Walker(world.users[role]) for role in ROLES}
+        yield {role: Walker(world.users[role], cookies[role]) for role in ROLES}
         transaction.set_rollback(True)
 
 

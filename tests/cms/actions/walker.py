@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, partial
+from http.cookies import SimpleCookie
 from typing import Any
 
 from bs4 import BeautifulSoup, Tag
@@ -59,12 +61,15 @@ class Answer:
 
 
 class Walker:
-    """`said` is the last answer."""
+    """`said` is the last answer. Signs in, or continues with the cookies of someone who did."""
 
-    def __init__(self, user: User) -> None:
+    def __init__(self, user: User, cookies: SimpleCookie | None = None) -> None:
         self.user = user
         self.client = Client(raise_request_exception=False)
-        self.client.force_login(user)
+        if cookies is None:
+            self.client.force_login(user)
+        else:
+            self.client.cookies = deepcopy(cookies)
         self.said = Answer(0, "")
 
     def look(self, path: str, data: Any = None) -> Answer:
