@@ -189,11 +189,16 @@ def test_a_running_delivery_is_left_alone() -> None:
         output("replay", str(running.pk))
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["replay"], "Name deliveries by their numbers, or --receiver"),
         (["replay", "17", "--receiver", "x.y"], "Name deliveries by their numbers, or --receiver"),
+        (["replay", "--receiver", "x.y"], "There is no receiver “x.y”. `commerce_routes list` prints"),
+        (["dead", "--receiver", "x.y"], "There is no receiver “x.y”. `commerce_routes list` prints"),
+        (["dead", "--receiver", ""], "There is no receiver “”."),
+        (["replay", "--receiver", ""], "There is no receiver “”."),
         (["replay", "seventeen"], "“seventeen” isn’t the number of a delivery"),
         (["replay", "-3"], "-3"),
         (["grph"], "invalid choice: 'grph'"),

@@ -18,6 +18,7 @@ from mitxonline.coordinator.management.trace import add_trace_arguments, print_t
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.coordinator.replay import replay_delivery
 from mitxonline.coordinator.routes import path_of, routes
+from mitxonline.coordinator.selectors import known_receivers
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import FORMATS, OperatorCommand, OperatorParser, add_format_option, write_rows
 
@@ -94,7 +95,9 @@ class Command(OperatorCommand):
 
     def _dead(self, *, format: str, receiver: str | None, **_options: Any) -> None:
         dead = Delivery.objects.filter(state=DeliveryState.DEAD).order_by("pk")
-        dead = dead.filter(handler=receiver) if receiver else dead
+        if receiver is not None:
+            _refuse_unknown(receiver)
+            dead = dead.filter(handler=receiver)
         count = dead.count()
         if count or format != "table":
             rows = (
@@ -107,7 +110,7 @@ class Command(OperatorCommand):
         self.say(sentence if count <= _MOST else f"{sentence} {_('These are the oldest %d.') % _MOST}")
 
     def _replay(self, *, format: str, delivery: list[int], receiver: str | None, **_options: Any) -> None:
-        if bool(delivery) is bool(receiver):
+        if bool(delivery) is (receiver is not None):
             raise CommandError(_("Name deliveries by their numbers, or --receiver."))
         ids = list(dict.fromkeys(delivery)) or _find_dead(str(receiver))
         results = [(each, _replay_one(each)) for each in ids]
@@ -137,7 +140,14 @@ def _read_number(text: str) -> int:
     return int(text)
 
 
+def _refuse_unknown(receiver: str) -> None:
+    if receiver not in known_receivers():
+        sentence = _("There is no receiver “%s”. `commerce_routes list` prints the paths of all.")
+        raise CommandError(sentence % receiver)
+
+
 def _find_dead(receiver: str) -> list[int]:
+    _refuse_unknown(receiver)
     dead = Delivery.objects.filter(handler=receiver, state=DeliveryState.DEAD).order_by("pk")
     ids = list(dead.values_list("pk", flat=True))
     if not ids:
