@@ -19,7 +19,7 @@ from mitxonline.kernel.shop import current_shop
 VARIABLES = {
     "stripe": "STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS",
     "paypal": "PAYPAL_CLIENT_ID, PAYPAL_CLIENT_SECRET, PAYPAL_WEBHOOK_IDS",
-    "cybersource": "CYBERSOURCE_MERCHANT_ID, CYBERSOURCE_PROFILE_ID, CYBERSOURCE_ACCESS_KEY, CYBERSOURCE_SECRET_KEY",
+    "cybersource": "CYBERSOURCE_MERCHANT_ID, _PROFILE_ID, _ACCESS_KEY, _SECRET_KEY, _REST_KEY_ID, _REST_SECRET",
 }
 
 # Whose notices come to /payment/webhook/, which is older than the second gateway.

@@ -12,7 +12,7 @@ from ecommerce.enums import OrderState
 from ecommerce.models import Order, Product
 from mitxonline.users.models import User
 from tests.browser.conftest import OpenVisitor
-from tests.browser.test_stripes_page import goes_to_pay
+from tests.browser.paying import goes_to_pay
 from tests.factories import PASSWORD, make_product, make_user
 from tests.support.cybersource import CyberSourceServer
 

@@ -6,12 +6,13 @@ import copy
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from ecommerce.enums import OrderState
 from ecommerce.models import Order, Product
 from mitxonline.users.models import User
 from tests.browser.conftest import OpenVisitor, Visitor
+from tests.browser.paying import goes_to_pay
 from tests.factories import PASSWORD, make_product, make_user
 from tests.support.stripe import StripeServer
 
@@ -44,18 +45,6 @@ def allow(settings: Any, *origins: str) -> None:
     policy = copy.deepcopy(settings.CONTENT_SECURITY_POLICY)
     policy["DIRECTIVES"]["form-action"] = ["'self'", *origins]
     settings.CONTENT_SECURITY_POLICY = policy
-
-
-def goes_to_pay(visitor: Visitor, product: Product) -> Page:
-    page = visitor.page
-    visitor.opens("/login/")
-    page.get_by_label("Email").fill("amara.okafor@northgate.example")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
-    visitor.opens(f"/cart/add/?product_id={product.pk}")
-    page.get_by_role("button", name="Check out").click()
-    return page
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])

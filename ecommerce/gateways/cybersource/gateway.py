@@ -171,7 +171,7 @@ class CyberSourceGateway:
         with _reading():
             found = list(api.search(_by_number(session)))
             if (paid := next((each for each in found if is_done(each, "ics_bill")), None)) is not None:
-                return _paid(api.transaction(_id(paid)), session)
+                return _read_payment(api.transaction(_id(paid)), session)
             if any(is_done(each, "ics_auth") for each in found):
                 is_reversed = any(is_done(each, "ics_auth_reversal") for each in found)
                 return _unpaid(session, PaymentOutcome.DECLINED if is_reversed else PaymentOutcome.PROCESSING)
@@ -235,7 +235,7 @@ class CyberSourceGateway:
         api = _api(account)
         with _reading():
             payment = api.transaction(payment_id)
-            related = [api.transaction(each) for each in _related(payment)]
+            related = [api.transaction(each) for each in _follow_ups(payment)]
             return tuple(_refund_notice(each, payment_id) for each in related if was_asked(each, "ics_credit"))
 
     def disputes_of(self, payment_id: str, account: str) -> tuple[DisputeNotice, ...]:
@@ -277,7 +277,7 @@ class CyberSourceGateway:
 
         The browser's and the server's post of one answer have the same id, and one that comes again changes nothing.
         """
-        answer = _verified(body, account)
+        answer = _verify_answer(body, account)
         subject = answer.get("transaction_id") or answer["req_transaction_uuid"]
         return Envelope(
             event_id=f"{subject}:{answer['decision']}"[:255], kind=f"payment.{answer['decision'].lower()}"[:100]
@@ -291,7 +291,7 @@ class CyberSourceGateway:
 
     def read_return(self, body: bytes, *, account: str) -> tuple[UUID | None, PaymentOutcome]:
         """Return whose answer the browser brought, and what it says. Raises NoticeForged."""
-        answer = _verified(body, account)
+        answer = _verify_answer(body, account)
         return _uuid(answer["req_transaction_uuid"]), outcome_of(answer)
 
 
@@ -334,7 +334,7 @@ def _reading() -> Iterator[None]:
         raise PaymentFailed("the answer isn't as documented", retriable=True, code="not_understood") from error
 
 
-def _verified(body: bytes, account: str) -> dict[str, str]:
+def _verify_answer(body: bytes, account: str) -> dict[str, str]:
     """Return an answer's signed fields. Raises NoticeForged."""
     answer = read_signed(body, needed=ANSWER)
     try:
@@ -393,7 +393,7 @@ def _unpaid(session: Session, outcome: PaymentOutcome, decline: Decline | None =
     )
 
 
-def _paid(payment: Mapping[str, Any], session: Session) -> PaymentNotice:
+def _read_payment(payment: Mapping[str, Any], session: Session) -> PaymentNotice:
     """Read a payment that the search found. A card may be authorized for less than was asked."""
     order = payment.get("orderInformation") or {}
     amounts = order.get("amountDetails") or {}
@@ -507,7 +507,7 @@ def _id(transaction: Mapping[str, Any]) -> str:
     return found
 
 
-def _related(payment: Mapping[str, Any]) -> list[str]:
+def _follow_ups(payment: Mapping[str, Any]) -> list[str]:
     """Return the ids of the transactions that followed a payment."""
     links = (payment.get("_links") or {}).get("relatedTransactions") or []
     ids = [str(each.get("href") or "").rstrip("/").rpartition("/")[2] for each in links]
