@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import count
+from time import process_time
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +21,7 @@ from tests.factories import codes_of, make_contract, make_contract_run, make_cou
 from tests.factories.pages import make_course_page, make_home
 
 TRIES = 10
+KEPT_TRIES = 200
 COURSES = 48
 
 _numbers = count(1)
@@ -74,6 +76,38 @@ def course_page() -> Result:
         f"/courses/{course.readable_id}/",
         floor="SELECT * FROM courses_course JOIN courses_courserun ON course_id = courses_course.id LIMIT 2",
     )
+
+
+@bench("course page, signed out, from the cache; beside drawing it")
+def kept_course_page() -> Result:
+    address = f"/courses/{_make_catalog()[0].readable_id}/"
+    with override_settings(ALLOWED_HOSTS=["testserver"]):
+        drawn = _visit_often(address, count_queries=False)
+        with override_settings(SHARED_PAGES=True, SHARED_PAGES_LISTEN=False):
+            kept = _visit_often(address, count_queries=True)
+            began = process_time()
+            for _try in range(KEPT_TRIES):
+                _expect(Client().get(address), 200)
+    milliseconds = (process_time() - began) * 1000 / KEPT_TRIES
+    return Result(
+        cost=kept,
+        floor=drawn,
+        floor_name="drawn",
+        ratio_budget=1 / 10,
+        query_budget=0,
+        note=f"{milliseconds:.2f} ms of CPU with the test client’s part; ≤ 2",
+    )
+
+
+def _visit_often(address: str, *, count_queries: bool) -> Cost:
+    for _try in range(2):  # templates and site are read once, and the page is kept
+        _expect(Client().get(address), 200)
+    costs = []
+    for number in range(TRIES):
+        with measured(counting=count_queries and number == 0) as cost:
+            _expect(Client().get(address), 200)
+        costs.append(cost)
+    return best_of(costs)
 
 
 def _page(address: str, *, floor: str) -> Result:
