@@ -83,12 +83,13 @@ class SharedPageMiddleware:
     def _draw(self, request: HttpRequest, question: PageQuestion, versions: Versions) -> HttpResponseBase:
         """Draw the page for everyone. The versions were read before, so it can't be older than they are."""
         forget_older_shops(versions.of_names("prices", "brand"))
+        drawn = question.to_request(request)
         with watch_tables() as unversioned:
-            response = self.get_response(question.to_request(request))
-        if not _may_be_kept(response, unversioned, question):
+            response = self.get_response(drawn)
+        if not _may_be_kept(response, unversioned | drawn.unshared_names, question):
             count("unkept")
             # Drawn without what this visitor sent, on which a redirect or a form may depend.
-            is_other = (response.status_code == 200 and not is_marked(response)) or drops_parameters(question, request)
+            is_other = response.status_code == 200 or drops_parameters(question, request)
             return self._answer_one(request) if is_other else response
         assert isinstance(response, HttpResponse)  # noqa: S101 - `_may_be_kept` looked
         count("drawn")
@@ -97,7 +98,8 @@ class SharedPageMiddleware:
         return _respond(request, entry)
 
 
-def _may_be_kept(response: HttpResponseBase, unversioned: set[str], question: PageQuestion) -> bool:
+def _may_be_kept(response: HttpResponseBase, unknown: set[str], question: PageQuestion) -> bool:
+    """`unknown`: tables and parameters on which the page depends, and its key doesn't."""
     is_shared = (
         isinstance(response, HttpResponse)
         and response.status_code == 200
@@ -107,12 +109,12 @@ def _may_be_kept(response: HttpResponseBase, unversioned: set[str], question: Pa
         and "no-store" not in response.get("Cache-Control", "")
         and "*" not in response.get("Vary", "")
     )
-    if is_shared and unversioned:
+    if is_shared and unknown:
         logger.error(
-            "a shared page reads tables without a version and isn't kept: add them to VERSIONS",
-            extra={"path": question.path, "tables": sorted(unversioned)},
+            "a shared page isn't kept: add what it reads to VERSIONS or SHARED_PARAMETERS",
+            extra={"path": question.path, "reads": sorted(unknown)},
         )
-    return is_shared and not unversioned
+    return is_shared and not unknown
 
 
 def _respond(request: HttpRequest, entry: KeptPage) -> HttpResponse:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import connection
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.urls import Resolver404, resolve
 from django.utils.translation import get_language_from_request
 
@@ -65,7 +65,7 @@ class PageQuestion:
         """Whether a visitor could make up any number of questions like this one."""
         return bool(self.query or self.dismissed) or self.host.partition(":")[0] not in settings.ALLOWED_HOSTS
 
-    def to_request(self, asked: HttpRequest) -> WSGIRequest:
+    def to_request(self, asked: HttpRequest) -> DrawnRequest:
         """A request that has nothing of the visitor but the question, so that the answer can't depend on more."""
         environ = {name: value for name, value in asked.META.items() if name in _KEPT or name.startswith("wsgi.")}
         environ |= {
@@ -79,7 +79,56 @@ class PageQuestion:
             environ |= {"HTTP_HX_REQUEST": "true"}
         if self.dismissed:
             environ |= {"HTTP_COOKIE": f"{settings.SHARED_ANNOUNCEMENT_COOKIE}={self.dismissed}"}
-        return WSGIRequest(environ)
+        return DrawnRequest(environ)
+
+
+class WatchedParameters(QueryDict):
+    """Notes the names that a view asks for, of copies too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.names_asked: set[str] = set()
+        super().__init__(*args, **kwargs)
+
+    def __copy__(self) -> Any:
+        found = super().__copy__()
+        found.names_asked = self.names_asked
+        return found
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        found = super().__deepcopy__(memo)
+        found.names_asked = self.names_asked
+        return found
+
+    def __getitem__(self, key: str) -> Any:
+        self.names_asked.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self.names_asked.add(str(key))
+        return super().__contains__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.names_asked.add(key)
+        return super().get(key, default)
+
+    def getlist(self, key: str, default: Any = None) -> Any:
+        self.names_asked.add(key)
+        return super().getlist(key, default)
+
+
+class DrawnRequest(WSGIRequest):
+    """The request from which a shared page is drawn. It knows which parameters were asked for."""
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        super().__init__(environ)
+        self.parameters: Any = WatchedParameters(environ["QUERY_STRING"])  # the stubs make it a plain QueryDict
+        self.GET = cast("Any", self.parameters)
+
+    @property
+    def unshared_names(self) -> set[str]:
+        """The parameters that the answer depends on, though they have no part in its key."""
+        asked: set[str] = self.parameters.names_asked
+        return asked - set(settings.SHARED_PARAMETERS)
 
 
 def is_shared_address(request: HttpRequest) -> bool:

@@ -68,7 +68,7 @@ def test_each_kind_of_page_is_kept_and_costs_no_query_afterwards(
 ) -> None:
     first = visit(path)
     assert first.status_code == 200, first
-    assert not [record.tables for record in caplog.records if hasattr(record, "tables")]
+    assert not [record.reads for record in caplog.records if hasattr(record, "reads")]
     assert count_queries(lambda: visit(path)) == 0
     forget_process()  # as in another process
     assert count_queries(lambda: visit(path)) == 0
@@ -268,10 +268,21 @@ def test_a_page_that_reads_a_table_without_a_version_isnt_kept(
 ) -> None:
     settings.VERSIONS = {**settings.VERSIONS, "prices": ["ecommerce.ShopSettings"]}
     visit(COURSE)
-    assert "ecommerce_product" in str([getattr(record, "tables", "") for record in caplog.records])
+    assert "ecommerce_product" in str([getattr(record, "reads", "") for record in caplog.records])
     assert count_queries(lambda: visit(COURSE)) > 0
     visit("/about/")
     assert count_queries(lambda: visit("/about/")) == 0
+
+
+@pytest.mark.usefixtures("_shop")
+def test_a_page_that_reads_a_parameter_without_a_part_in_the_key_isnt_kept(
+    visit: Visit, settings: Settings, count_queries: Count, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.SHARED_PARAMETERS = [name for name in settings.SHARED_PARAMETERS if name != "level"]
+    everything = visit("/catalog/").content
+    assert "level" in str([getattr(record, "reads", "") for record in caplog.records])
+    assert visit("/catalog/?level=advanced").content != everything
+    assert count_queries(lambda: visit("/catalog/")) > 0
 
 
 @pytest.mark.usefixtures("_shop")
