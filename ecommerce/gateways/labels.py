@@ -10,25 +10,25 @@ from django.utils.translation import gettext_lazy as _
 
 @dataclass(frozen=True, slots=True)
 class GatewayLabel:
-    """A gateway's name, and what the buyer reads beside it. ``mark`` is the name of its word mark (frontend)."""
+    """A gateway's name, and what the buyer reads beside it. ``mark`` is "card" for a picture of one, else a word."""
 
     name: str | Promise
     pays_with: str | Promise
-    mark: str
+    mark: str | Promise
 
 
 LABELS = {
     "stripe": GatewayLabel(name="Stripe", pays_with=_("Card and the methods your country uses"), mark="card"),
-    "paypal": GatewayLabel(name="PayPal", pays_with=_("Your PayPal account"), mark="paypal"),
+    "paypal": GatewayLabel(name="PayPal", pays_with=_("Your PayPal account"), mark="PayPal"),
     "cybersource": GatewayLabel(name="CyberSource", pays_with=_("Credit or debit card"), mark="card"),
     "sandbox": GatewayLabel(
-        name=_("Sandbox (no real payment)"), pays_with=_("Choose how the payment ends"), mark="sandbox"
+        name=_("Sandbox (no real payment)"), pays_with=_("Choose how the payment ends"), mark=_("Test")
     ),
 }
 
 
 def label_of(gateway: str) -> GatewayLabel:
-    return LABELS.get(gateway) or GatewayLabel(name=gateway.replace("_", " ").title(), pays_with="", mark="other")
+    return LABELS.get(gateway) or GatewayLabel(name=gateway.replace("_", " ").title(), pays_with="", mark="")
 
 
 def gateway_name(gateway: str) -> str:

@@ -15,7 +15,7 @@ _SESSION_KEY = "frontend.pay_with"
 
 @dataclass(frozen=True, slots=True)
 class PayOption:
-    """A gateway as its buyer reads it; ``mark`` is the name of its picture."""
+    """A gateway as its buyer reads it; ``mark`` is what is drawn beside it."""
 
     value: str
     name: str
@@ -36,7 +36,7 @@ def list_pay_options(request: HttpRequest, total: Money) -> tuple[PayOption, ...
     chosen = wanted if wanted in names else names[0]
     labels = [(name, label_of(name)) for name in names]
     return tuple(
-        PayOption(name, str(label.name), str(label.pays_with), label.mark, is_chosen=name == chosen)
+        PayOption(name, str(label.name), str(label.pays_with), str(label.mark), is_chosen=name == chosen)
         for name, label in labels
     )
 
