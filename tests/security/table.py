@@ -447,6 +447,9 @@ ROWS: tuple[Row, ...] = (
     Row("checkout/", "rrrrrrrr", "lrrrrrrr"),
     Row("checkout/details/", "lrrrrrrr", "lrrrrrrr"),
     Row("checkout/receipt/", "lonnnnnn", "lmmmmmmm", "checkout/receipt/?order_number={number}"),
+    # A page for gateways that take a signed form; none is connected in tests.
+    Row("payment/<slug:gateway>/form/<uuid:reference>/", "lnnnnnnn", "lmmmmmmm", "payment/sandbox/form/{reference}/"),
+    Row("payment/<slug:gateway>/return/", "nnnnnnnn", "nnnnnnnn", "payment/sandbox/return/"),
     Row("payment/completed/<uuid:reference>/", "lrnnnnnn", "lmmmmmmm", "payment/completed/{reference}/"),
     Row("payment/canceled/<uuid:reference>/", "lrnnnnnn", "lmmmmmmm", "payment/canceled/{reference}/"),
     Row("checkout/receipt/codes/", "lnnnnnnn", "lmmmmmmm", "checkout/receipt/codes/?order_number={number}"),
