@@ -13,6 +13,7 @@ LEFT, RIGHT, TOP, BOTTOM = 72, 8, 12, 32
 LABELS = 6
 STEPS = 4
 LONGEST_LABEL = 18  # characters that fit between two labels
+HALF_LETTER = 3.3  # half the width of a letter of a label; one that would run out of the drawing is left out
 LYING_WIDTH, LYING_HEIGHT = 1000, 10
 
 
@@ -98,7 +99,7 @@ def _draw_standing(
             width=round(step - gap, 2),
             height=round(abs(float(value)) * scale, 2),
             is_negative=value < 0,
-            has_label=number % every == 0,
+            has_label=number % every == 0 and LEFT + (number + 0.5) * step + len(label) * HALF_LETTER <= WIDTH,
             middle=round(LEFT + (number + 0.5) * step, 2),
         )
         for number, (label, value, text) in enumerate(points)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from wagtail import hooks
 from wagtail.admin.widgets.button import HeaderButton
 from wagtail.models import PageLogEntry
 
@@ -24,6 +25,8 @@ from mitxonline.kernel import clock
 from mitxonline.staff.days import LATE_AFTER
 from mitxonline.users.models import User
 
+# Other apps draw how a contract is used: functions of the request and the terms that return HTML, or nothing.
+CONTRACT_FIGURES = "register_contract_figures"
 RECONCILES_SHOWN = 20
 LOG_ENTRIES_SHOWN = 50
 # A running worker takes a request within seconds.
@@ -98,12 +101,18 @@ class TermsView(ContractPageView):
             is_late=scheduled_for is not None and scheduled_for < clock.now() - LATE_AFTER,
             seats=seats,
             meter=_meter(seats),
+            usage=self.draw_usage(),
             record=reconcile_row(reconciles[0]) if reconciles else None,
             review_url=contract_url("review", page.pk, page.latest_revision_id) if page.latest_revision_id else "",
             edit_url=reverse("wagtailadmin_pages:edit", args=[page.pk]),
             **describe_waiting(reconciles, now=clock.now()),
             **kwargs,
         )
+
+    def draw_usage(self) -> list[str]:
+        if self.terms is None:
+            return []
+        return [hook(request=self.request, terms=self.terms) for hook in hooks.get_hooks(CONTRACT_FIGURES)]
 
 
 class ActivityView(ContractPageView):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.urls import reverse
 
 from b2b.models import ContractMembership
 from b2b.services.seats.membership import add_member
@@ -132,6 +133,16 @@ class TestContracts:
             ("Harbor", rows[0]["Contract"], "9", "1", "1", "0"),
             ("Northgate", rows[1]["Contract"], "5", "4", "3", "1"),
         ]
+
+    def test_the_page_of_the_contract_shows_its_own_usage(
+        self, boss: Any, contract: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(clock, "now", lambda: moment("2026-03-12"))
+        page = text_of(boss.get(reverse("b2b_contracts:terms", args=[contract.pk])))
+        assert "Seats taken, by week" in page
+        assert "The highest is 9 March 2026 with 4." in page
+        assert "Codes redeemed, by week" in page
+        assert "The highest is 9 March 2026 with 1." in page
 
     def test_who_sees_them(self, contract: Any) -> None:
         ensure_group(RIGHTS[B2B_MANAGERS], pages=[], renew=True)
