@@ -9,8 +9,11 @@ from datetime import datetime
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from b2b.codes import in_managed_state
+from b2b.enums import ManagedCodeState
 from b2b.models import CompanyList, Helper
 from b2b.selectors.handouts import has_closed, moved_to_open_run
+from b2b.selectors.managers import with_managed_facts
 from courses.models import Enrollment
 from ecommerce.codes import in_state, with_code_facts
 from ecommerce.enums import CodeState
@@ -19,12 +22,15 @@ from ecommerce.selectors.registration import find_opened_run, name_giver
 from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 
+_ALWAYS_SHOWN = frozenset({ManagedCodeState.JOINED, ManagedCodeState.INVITED, ManagedCodeState.FREE})
+
 
 @dataclass(frozen=True, slots=True)
 class GroupCounts:
     """The seats of a purchase by what became of them. Together they are all that were bought.
 
-    `moved` are those among them that staff moved to a start that is still open.
+    `moved` are those among them that staff moved to a start that is still open. Of those handed out, some are `held` in
+    a checkout, and of some the e-mail `failed`; of those that are off, some were `withdrawn`.
     """
 
     free: int = 0
@@ -32,6 +38,23 @@ class GroupCounts:
     used: int = 0
     off: int = 0
     moved: int = 0
+    held: int = 0
+    failed: int = 0
+    withdrawn: int = 0
+
+    @property
+    def shown(self) -> list[tuple[ManagedCodeState, int]]:
+        """The numbers in the words of the list of codes; those of seldom states only where there are any."""
+        counts = {
+            ManagedCodeState.JOINED: self.used,
+            ManagedCodeState.INVITED: self.handed_out - self.held - self.failed,
+            ManagedCodeState.FREE: self.free,
+            ManagedCodeState.HELD: self.held,
+            ManagedCodeState.FAILED: self.failed,
+            ManagedCodeState.WITHDRAWN: self.withdrawn,
+            ManagedCodeState.OFF: self.off - self.withdrawn,
+        }
+        return [(state, count) for state, count in counts.items() if count or state in _ALWAYS_SHOWN]
 
     @property
     def bought(self) -> int:
@@ -199,7 +222,8 @@ def describe_sales(sales: Iterable[SeatSale], user: User, *, now: datetime) -> l
 
 def count_seats_of(sales: Sequence[SeatSale], *, now: datetime) -> dict[int, GroupCounts]:
     """Return what became of the seats of these sales, by discount; one query."""
-    codes = with_code_facts(DiscountCode.objects.filter(discount__in=[sale.discount_id for sale in sales]))
+    sold = DiscountCode.objects.filter(discount__in=[sale.discount_id for sale in sales])
+    codes = with_managed_facts(sold, now=now)
     grouped = (
         codes.order_by()
         .values("discount_id")
@@ -209,12 +233,13 @@ def count_seats_of(sales: Sequence[SeatSale], *, now: datetime) -> dict[int, Gro
             used=Count("pk", filter=in_state(CodeState.USED)),
             off=Count("pk", filter=in_state(CodeState.WITHDRAWN, CodeState.OFF)),
             moved=Count("pk", filter=moved_to_open_run(now) & in_state(CodeState.FREE, CodeState.ASSIGNED)),
+            held=Count("pk", filter=in_managed_state(ManagedCodeState.HELD)),
+            failed=Count("pk", filter=in_managed_state(ManagedCodeState.FAILED)),
+            withdrawn=Count("pk", filter=in_managed_state(ManagedCodeState.WITHDRAWN)),
         )
     )
-    return {
-        discount_id: GroupCounts(*counted)
-        for discount_id, *counted in grouped.values_list("discount_id", "free", "handed_out", "used", "off", "moved")
-    }
+    names = ("free", "handed_out", "used", "off", "moved", "held", "failed", "withdrawn")
+    return {discount_id: GroupCounts(*counted) for discount_id, *counted in grouped.values_list("discount_id", *names)}
 
 
 def helpers_of(*, sale_id: int | None = None, company_list_id: int | None = None) -> QuerySet[Helper]:

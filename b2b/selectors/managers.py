@@ -404,13 +404,14 @@ def _count_states(rows: QuerySet[Any], states: Iterable[ManagedCodeState]) -> di
 
 def _codes(lot: Lot, now: datetime) -> QuerySet[DiscountCode]:
     """The codes of the lot, without those of removed runs, with the facts that decide their state."""
-    codes = lot.codes().filter(~OF_REMOVED_RUN)
+    return with_managed_facts(lot.codes().filter(~OF_REMOVED_RUN), now=now).select_related("discount", "moved_to")
+
+
+def with_managed_facts(codes: QuerySet[DiscountCode], *, now: datetime) -> QuerySet[DiscountCode]:
+    """Annotate what `in_managed_state` asks."""
     failed = Exists(HandOutMail.objects.to_send_again(now=now).filter(hand_out__code=OuterRef("pk")))
-    return (
-        with_code_facts(codes)
-        .annotate(is_failed=Case(When(~Q(assigned_email=""), then=failed), default=Value(False)))
-        .select_related("discount", "moved_to")
-    )
+    facts = with_code_facts(codes)
+    return facts.annotate(is_failed=Case(When(~Q(assigned_email=""), then=failed), default=Value(False)))
 
 
 def _invitations(contract_id: int, now: datetime) -> QuerySet[HandOut]:

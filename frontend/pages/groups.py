@@ -135,7 +135,7 @@ def build_group_page(place: GroupPlace, user: User, *, params: Mapping[str, str]
     code_filter = CodeFilter(
         state=state if state in ManagedCodeState.values else "", words=parse_words(params.get("q", ""))
     )
-    counts = count_codes(place.lot, now=now)
+    counts = count_codes(place.lot, code_filter, now=now)
     rows = filter_codes(place.lot, code_filter, now=now)
     page = paginate_codes(rows, code_filter, counts, params.get(PAGE))
     lines = sale_code_lines(list(page.object_list), title=group.title, now=now)

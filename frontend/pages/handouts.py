@@ -146,14 +146,13 @@ def paginate_codes(
     rows: QuerySet[Any], code_filter: CodeFilter, counts: Mapping[str, int], number: str | None
 ) -> Page[Any]:
     paginator = Paginator(rows, PER_PAGE)
-    if not (code_filter.words or code_filter.run_id):
-        # The tabs have counted these rows already. Filling the cached property saves the paginator its own query.
-        paginator.__dict__["count"] = counts.get(code_filter.state, 0) if code_filter.state else sum(counts.values())
+    # The tabs have counted these rows already. Filling the cached property saves the paginator its own query.
+    paginator.__dict__["count"] = counts.get(code_filter.state, 0) if code_filter.state else sum(counts.values())
     return find_page(paginator, number)
 
 
 def build_tabs(code_filter: CodeFilter, counts: Mapping[str, int]) -> tuple[StateTab, ...]:
-    """Return “All” and a tab for each state, which keep the course and the search."""
+    """Return “All” and a tab for each state. They keep the course and the search, and count what these leave."""
     tabs = [StateTab(_("All"), _filter_url(code_filter, ""), intcomma(sum(counts.values())), not code_filter.state)]
     for state in ManagedCodeState:
         count = counts.get(state.value)

@@ -89,7 +89,7 @@ class TestPages:
         fill_every_state(sale)
         for address in ("/group-purchases/", url(sale)):
             text = text_of(client.get(address))
-            assert "Bought 6 Used 1 Handed out 2 Free 2 Switched off 1" in text
+            assert "Bought 6 Used 1 Invited 2 Not handed out 2 Off 1" in text
 
     def test_the_page_shows_who_has_which_code(self, client: Client, sale: SeatSale) -> None:
         fill_every_state(sale)
@@ -103,6 +103,17 @@ class TestPages:
         assert "b@x.example" in found
         assert "c@x.example" not in found
         assert "No code matches." in text_of(client.get(url(sale, "?q=nobody")))
+
+    def test_tabs_count_what_the_search_leaves_in_the_words_of_the_counters(
+        self, client: Client, sale: SeatSale
+    ) -> None:
+        fill_every_state(sale)
+        text = text_of(client.get(url(sale)))
+        assert "All 6 Not handed out 2 Invited 2 Used 1 Off 1" in text
+        text = text_of(client.get(url(sale, "?q=b@x.example")))
+        assert "All 1 Not handed out 0 Invited 1 Used 0" in text
+        assert "Showing 1–1 of 1" in text
+        assert "Bought 6" in text
 
     def test_a_list_without_purchases_says_how_they_come(self, sign_in: SignIn, sam: User) -> None:
         assert "No group purchases yet." in text_of(sign_in(sam).get("/group-purchases/"))
