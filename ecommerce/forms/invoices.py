@@ -31,6 +31,7 @@ from ecommerce.services.invoices.drafts import DraftLine
 from ecommerce.services.invoices.entries import MoneyMoved
 from ecommerce.services.registration.buyers import give_seats_to_account
 from mitxonline.kernel import clock
+from mitxonline.kernel.countries import list_countries
 from mitxonline.kernel.money import Money, minor_digits, read_currency
 from mitxonline.kernel.people.lines import is_email_address, read_line, split_lines
 from mitxonline.kernel.shop import current_shop
@@ -74,15 +75,29 @@ class PartyFormMixin:
     def clean_recipients(self) -> str:
         return clean_recipients(self.cleaned_data["recipients"])
 
-    def clean_country(self) -> str:
-        return str(self.cleaned_data["country"] or "").strip().upper()
+
+# An address changes as a whole: a street of one customer with the city of another would be nowhere.
+ADDRESS = ("street", "postal_code", "city", "region", "country")
+PARTS_OF_PARTY = (ADDRESS, *((name,) for name in PARTY_FIELDS if name not in ADDRESS))
 
 
-class CountryField(forms.CharField):
-    """A country’s two letters, in any case."""
+def _is_same(text: str | None, before: str | None) -> bool:
+    """Whether two texts say the same; browsers send other line ends than are stored."""
+    return (text or "").split() == (before or "").split()
 
-    def to_python(self, value: Any) -> str:
-        return (super().to_python(value) or "").strip().upper()
+
+class CountryField(forms.ChoiceField):
+    """A country by name. A code that isn't known, from an old row, stays on offer."""
+
+    def __init__(self, *, stored: str = "") -> None:
+        countries = list_countries()
+        unknown = [(stored, stored)] if stored and stored not in dict(countries) else []
+        super().__init__(
+            label=_("Country"),
+            required=False,
+            choices=[("", "–"), *countries, *unknown],
+            error_messages={"invalid_choice": _("Choose a country from the list.")},
+        )
 
 
 class AccountField(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -103,15 +118,9 @@ class AccountField(forms.ModelChoiceField):  # type: ignore[type-arg]
 
 
 class CustomerForm(PartyFormMixin, WagtailAdminModelForm):  # type: ignore[misc]  # untyped
-    country = CountryField(
-        label=gettext_lazy("Country"),
-        required=False,
-        max_length=2,
-        help_text=gettext_lazy("Two letters, such as US or IE."),
-    )
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["country"] = CountryField(stored=self.instance.country)
         if (account := self.fields.get("account")) is None:
             return
         # With it come the codes of all courses, so a role for some courses doesn't cover it.
@@ -133,12 +142,6 @@ class CustomerForm(PartyFormMixin, WagtailAdminModelForm):  # type: ignore[misc]
 class InvoiceForm(PartyFormMixin, forms.ModelForm):  # type: ignore[type-arg]
     """What an invoice says, beside its lines."""
 
-    country = CountryField(
-        label=gettext_lazy("Country"),
-        required=False,
-        max_length=2,
-        help_text=gettext_lazy("Two letters, such as US or IE."),
-    )
     company = forms.CharField(label=gettext_lazy("Company"), required=False, max_length=255)
     tax_rate = forms.DecimalField(
         label=gettext_lazy("Tax rate in percent"),
@@ -192,6 +195,7 @@ class InvoiceForm(PartyFormMixin, forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, shop: ShopSettings, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["country"] = CountryField(stored=self.instance.country)
         self.fields["customer"].widget = AdminSnippetChooser(Customer)
         self.fields["customer"].help_text = _("What you leave empty below is copied from the customer.")
         self.fields["currency"] = forms.ChoiceField(
@@ -208,6 +212,17 @@ class InvoiceForm(PartyFormMixin, forms.ModelForm):  # type: ignore[type-arg]
             del self.fields["is_reverse_charge"]
         else:
             self.fields["is_reverse_charge"].help_text = _("The customer owes the tax: none is charged.")
+
+    def clean(self) -> dict[str, Any]:
+        """Take the address of another customer, where the one before it was left as it was."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        customer, before = cleaned.get("customer"), self.initial.get("customer")
+        self.has_new_customer = customer is not None and before is not None and customer.pk != before
+        if self.has_new_customer:
+            for part in PARTS_OF_PARTY:
+                if all(_is_same(cleaned.get(name), self.initial.get(name)) for name in part):
+                    cleaned |= {name: getattr(customer, name) for name in part}
+        return cleaned
 
     def get_groups(self) -> list[tuple[Any, list[forms.BoundField]]]:
         return [

@@ -14,6 +14,7 @@ from wagtail import hooks
 from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
 from wagtail.admin.ui.tables import Column, TitleColumn
 from wagtail.admin.widgets.button import HeaderButton
+from wagtail.snippets.widgets import AdminSnippetChooser
 
 from ecommerce.enums import InvoiceAge, InvoiceStanding
 from ecommerce.models import Customer, Invoice, InvoiceQuerySet
@@ -65,7 +66,9 @@ class InvoiceFilters(WagtailFilterSet):
         empty_label=_("All"),
         widget=forms.RadioSelect,
     )
-    customer = django_filters.ModelChoiceFilter(label=_("Customer"), queryset=Customer.objects.all())
+    customer = django_filters.ModelChoiceFilter(
+        label=_("Customer"), queryset=Customer.objects.all(), widget=AdminSnippetChooser(Customer)
+    )
     issued_on = django_filters.DateFromToRangeFilter(label=_("Issued"), widget=DateRangePickerWidget)
     due_on = django_filters.DateFromToRangeFilter(label=_("Due"), widget=DateRangePickerWidget)
 

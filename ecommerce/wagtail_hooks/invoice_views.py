@@ -232,6 +232,11 @@ class DraftFormPage(StaffFormPage):
             seen=None if is_new else self.request.POST.get("seen", ""),
         )
         self.saved_id = saved.pk
+        if form.has_new_customer:
+            return _(
+                "The draft is saved for %(company)s. Contact and address are this customer’s now, except what you "
+                "changed: check them on the preview."
+            ) % {"company": saved.company}
         return _("The draft is saved. Look at its preview, then issue it.")
 
     def _is_of_courses(self) -> bool:

@@ -35,10 +35,10 @@ from mitxonline.users.models import User
 
 
 class MayInvoiceMixin:
-    """Wagtail shows choosers to everyone in the admin; who the customers are is for people who write invoices."""
+    """Wagtail shows choosers to everyone in the admin; who the customers are, only those who see invoices know."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not may_somewhere(request.user, Action.INVOICE_ISSUE):
+        if not any(may_somewhere(request.user, action) for action in (Action.INVOICE_ISSUE, Action.INVOICE_VIEW)):
             raise PermissionDenied
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
         return response

@@ -238,9 +238,68 @@ def test_the_list_filters_sums_and_exports(desk: Client, settings: LazySettings)
     workbook.close()
 
 
+def two_customers() -> tuple[Customer, Customer]:
+    mill = {
+        "street": "4 Mill Lane\nUnit 2",
+        "postal_code": "M1 2AB",
+        "city": "Leeds",
+        "country": "GB",
+        "tax_id": "GB99",
+    }
+    return make_customer(), make_customer("Old Mill", contact_name="Tom Becker", recipients="tom@mill.example", **mill)
+
+
+def test_another_customer_brings_its_address_but_nothing_typed_is_lost(desk: Client) -> None:
+    first, second = two_customers()
+    draft = make_draft(line_of(new_product()), customer=first)
+    edit = url_of(draft, "edit/")
+    form = fill_in(read(desk.get(edit)), customer=str(second.pk), recipients="own@mill.example", country="IE")
+    form["street"] = form["street"].replace("\n", "\r\n")
+    answer = desk.post(edit, form, follow=True)
+    assert "Contact and address are this customer’s now" in read(answer).text
+    draft = Invoice.objects.get(pk=draft.pk)
+    assert (draft.company, draft.contact_name, draft.tax_id) == ("Old Mill", "Tom Becker", "GB99")
+    assert draft.address_lines == ["4 Mill Lane", "Unit 2", "M1 2AB Leeds", "United Kingdom"]
+    assert draft.recipients == "own@mill.example"
+    # Saved again with the same customer, it keeps what it says.
+    form = fill_in(read(desk.get(edit)), company="Old Mill Ltd", country="GB")
+    desk.post(edit, form)
+    assert Invoice.objects.get(pk=draft.pk).company == "Old Mill Ltd"
+
+
+def test_an_address_that_was_typed_stays_as_a_whole(desk: Client) -> None:
+    first, second = two_customers()
+    draft = make_draft(line_of(new_product()), customer=first)
+    edit = url_of(draft, "edit/")
+    desk.post(edit, fill_in(read(desk.get(edit)), customer=str(second.pk), city="Cork", country="IE"))
+    draft = Invoice.objects.get(pk=draft.pk)
+    assert draft.address_lines == ["1 High Street", "D02 X285 Cork", "Ireland"]
+    assert draft.company == "Old Mill"
+
+
+def test_a_new_draft_follows_the_customer_that_is_chosen_on_it(desk: Client) -> None:
+    first, second = two_customers()
+    add = f"/cms/invoices/add/?customer={first.pk}"
+    lines = {"lines-0-product": str(new_product().pk), "lines-0-seats": "2", "lines-0-unit_price": "10"}
+    form = fill_in(read(desk.get(add)), customer=str(second.pk), country="IE", currency="USD", series="INV", **lines)
+    desk.post(add, form)
+    assert Invoice.objects.get().city == "Leeds"
+
+
+def test_the_list_is_filtered_by_a_customer_that_one_searches_for(desk: Client) -> None:
+    first, second = two_customers()
+    mine, theirs = (now_invoice(line_of(new_product()), customer=each) for each in (first, second))
+    page = read(desk.get("/cms/invoices/"))
+    assert page.select('[data-chooser-url] input[name="customer"]')
+    found = read(desk.get(f"/cms/invoices/results/?customer={second.pk}")).text
+    assert theirs.number in found
+    assert mine.number not in found
+    assert "Old Mill" in read(desk.get("/cms/snippets/choose/ecommerce/customer/results/?q=leeds")).soup.text
+
+
 def test_customers_are_saved_searched_and_checked(desk: Client) -> None:
     add = "/cms/snippets/ecommerce/customer/add/"
-    form = fill_in(read(desk.get(add)), company="Acme", recipients="a@acme.example; b@acme.example", country="ie")
+    form = fill_in(read(desk.get(add)), company="Acme", recipients="a@acme.example; b@acme.example", country="IE")
     desk.post(add, form)
     customer = Customer.objects.get()
     assert (customer.addresses, customer.country) == (["a@acme.example", "b@acme.example"], "IE")
