@@ -18,6 +18,7 @@ from dev.demo.calendar import contract_dates
 from dev.demo.catalog import ensure_course, ensure_department, ensure_program
 from dev.demo.contracts import contract_specs, ensure_contract, ensure_member, ensure_members, ensure_small_contracts
 from dev.demo.groups import ensure_hand_outs
+from dev.demo.history import ensure_history
 from dev.demo.invoices import ensure_invoices
 from dev.demo.learning import ensure_discounts, ensure_enrollments, ensure_order
 from dev.demo.orders import ensure_orders
@@ -61,6 +62,7 @@ def load_demo(*, now: datetime, report: Callable[[str], None]) -> LoadResult:
     _load_contracts(people, now)
     report("Discounts, enrollments, orders")
     _load_learning(people, now)
+    ensure_history(now=now)
     ensure_orders(now=now)
     ensure_hand_outs(now=now)
     report("Invoices")

@@ -48,10 +48,13 @@ def ensure_orders(*, now: datetime) -> None:
         user = users[story.buyer.email]
         if Order.objects.of(user.pk).exclude(attempts__settled_at=None).exists() or _is_awaited(user):
             continue
-        then = now - timedelta(days=story.days_ago)
-        order = _place_order(story, user, then, now)
-        if order is not None:
-            story.goes_on(order, now)
+        tell_story(story, user, now=now)
+
+
+def tell_story(story: Story, user: User, *, now: datetime) -> None:
+    order = _place_order(story, user, now - timedelta(days=story.days_ago), now)
+    if order is not None:
+        story.goes_on(order, now)
 
 
 def _is_awaited(user: User) -> bool:
