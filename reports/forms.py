@@ -46,7 +46,8 @@ class CourseField(forms.ChoiceField):
             courses = courses.filter(pk__in=scope.courses)
         if has_runs:
             courses = courses.prefetch_related("runs")
-        self.choices = [("", _("All") if scope.is_whole else "–"), *map(self._offer, courses)]
+        self.offers = [("", _("All") if scope.is_whole else "–"), *(self._offer(course) for course in courses)]
+        self.choices = self.offers
 
     def valid_value(self, value: Any) -> bool:
         return self.scope.is_whole or super().valid_value(value)
@@ -54,7 +55,7 @@ class CourseField(forms.ChoiceField):
     def show(self, key: str) -> None:
         """Offer a key that was asked for and isn't on the list, so that the form shows what it is about."""
         if key and not super().valid_value(key):
-            self.choices = [*self.choices, (key, key)]
+            self.choices = [*self.offers, (key, key)]
 
     def _offer(self, course: Course) -> tuple[Any, Any]:
         name = f"{course.title} ({course.readable_id})"
