@@ -9,6 +9,7 @@ import pytest
 from django.conf import LazySettings
 from django.core import mail
 from django.test import Client
+from django.urls import reverse
 
 from ecommerce.enums import InvoiceState, Role
 from ecommerce.events import InvoiceIssued
@@ -254,7 +255,7 @@ def test_another_customer_brings_its_address_but_nothing_typed_is_lost(desk: Cli
     draft = make_draft(line_of(new_product()), customer=first)
     edit = url_of(draft, "edit/")
     form = fill_in(read(desk.get(edit)), customer=str(second.pk), recipients="own@mill.example", country="IE")
-    form["street"] = form["street"].replace("\n", "\r\n")
+    form["street"] = draft.street.replace("\n", "\r\n")
     answer = desk.post(edit, form, follow=True)
     assert "Contact and address are this customer’s now" in read(answer).text
     draft = Invoice.objects.get(pk=draft.pk)
@@ -290,11 +291,13 @@ def test_the_list_is_filtered_by_a_customer_that_one_searches_for(desk: Client) 
     first, second = two_customers()
     mine, theirs = (now_invoice(line_of(new_product()), customer=each) for each in (first, second))
     page = read(desk.get("/cms/invoices/"))
-    assert page.select('[data-chooser-url] input[name="customer"]')
+    assert page.select('[data-chooser-url*="customer"]')
     found = read(desk.get(f"/cms/invoices/results/?customer={second.pk}")).text
     assert theirs.number in found
     assert mine.number not in found
-    assert "Old Mill" in read(desk.get("/cms/snippets/choose/ecommerce/customer/results/?q=leeds")).soup.text
+    assert (
+        "Old Mill" in desk.get(reverse("wagtailsnippetchoosers_ecommerce_customer:choose_results"), {"q": "leeds"}).text
+    )
 
 
 def test_customers_are_saved_searched_and_checked(desk: Client) -> None:
