@@ -36,7 +36,8 @@ class Sold:
     group: int = 0
     revenue: Decimal = Decimal(0)
     refunded: Decimal = Decimal(0)
-    invoiced: int | None = None
+    invoiced: int = 0
+    invoiced_money: Decimal = Decimal(0)
     unused: int | None = None
     discounts: list[str] = field(default_factory=list)
 
@@ -54,14 +55,16 @@ class Summary(Report):
     title = gettext_lazy("Executive summary")
     about = gettext_lazy(
         "For each course: seats, revenue and average price of the orders fulfilled on these days, the refunds that "
-        "went through on these days, and the registration codes that no one has used by now."
+        "went through on these days, the seats of invoices issued on these days with their price, and the registration "
+        "codes that no one has used by now. What was credited or void later stays in."
     )
-    numbers: ClassVar[frozenset[int]] = frozenset({3, 4, 5, 6, 7, 8, 9, 10, 11})
+    numbers: ClassVar[frozenset[int]] = frozenset({3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
 
     def head(self, asked: Asked) -> list[str]:
         return [
             _("Course"), _("Course id"), _("Currency"), _("Seats, single"), _("Seats, group"), _("Seats"), _("Revenue"),
-            _("Refunds"), _("Net"), _("Average price"), _("Seats by invoice"), _("Unused codes"), _("Top discounts"),
+            _("Refunds"), _("Net"), _("Average price"), _("Seats by invoice"), _("Invoiced"), _("Unused codes"),
+            _("Top discounts"),
         ]  # fmt: skip
 
     def count(self, asked: Asked) -> int:
@@ -73,7 +76,7 @@ class Summary(Report):
             yield (
                 each.title, each.key, each.currency, each.single, each.group, each.seats,
                 *(amount(value, each.currency) for value in (each.revenue, each.refunded, each.net, mean)),
-                each.invoiced, each.unused, ", ".join(each.discounts),
+                each.invoiced, amount(each.invoiced_money, each.currency), each.unused, ", ".join(each.discounts),
             )  # fmt: skip
 
     def answer(self, asked: Asked) -> ReportAnswer:
@@ -102,10 +105,23 @@ def summarize(asked: Asked) -> list[Sold]:
         found[course, program, currency] = Sold("", "", currency, single=single, group=group or 0, revenue=due)
     for course, program, currency, refunded in refunded_parts(asked, *(f"line__{name}" for name in ITEM)):
         found.setdefault((course, program, currency), Sold("", "", currency)).refunded = refunded
+    _add_invoices(found, asked)
     _add_names(found)
     _add_discounts(found, asked)
     _add_codes(found, asked)
     return sorted(found.values(), key=lambda each: (each.title.lower(), each.key, each.currency))
+
+
+def _add_invoices(found: dict[tuple[int | None, int | None, str], Sold], asked: Asked) -> None:
+    """Add the seats that were invoiced, also of courses that were sold in no other way."""
+    sales = SeatSale.objects.filter(asked.within("sold_at"), invoice_line__isnull=False)
+    if not asked.scope.is_whole:
+        sales = sales.filter(course_run__course__in=asked.scope.courses)
+    price = F("invoice_line__net") + F("invoice_line__tax")
+    rows = sales.order_by().values_list("course_run__course", "invoice_line__invoice__currency")
+    for course, currency, seats, money in rows.annotate(many=Sum("seats"), money=Sum(price)):
+        sold = found.setdefault((course, None, currency), Sold("", "", currency))
+        sold.invoiced, sold.invoiced_money = seats, money
 
 
 def _add_names(found: dict[tuple[int | None, int | None, str], Sold]) -> None:
@@ -128,14 +144,12 @@ def _add_discounts(found: dict[tuple[int | None, int | None, str], Sold], asked:
 
 
 def _add_codes(found: dict[tuple[int | None, int | None, str], Sold], asked: Asked) -> None:
-    """Add what has no currency to the first row of each course."""
+    """Add the codes that no one used, which have no currency, to the first row of each course."""
     course = "discount__seat_sale__course_run__course"
     free = DiscountCode.objects.filter(discount__seat_sale__isnull=False, active=True, uses=0)
     unused = dict(free.order_by().values_list(course).annotate(Count("pk")))
-    invoices = SeatSale.objects.filter(asked.within("sold_at"), order_line__isnull=True)
-    invoiced = dict(invoices.order_by().values_list("course_run__course").annotate(Sum("seats")))
     seen = set()
     for (course_id, _program, _currency), each in sorted(found.items(), key=lambda item: item[1].currency):
         if course_id is not None and course_id not in seen:
             seen.add(course_id)
-            each.unused, each.invoiced = unused.get(course_id, 0), invoiced.get(course_id, 0)
+            each.unused = unused.get(course_id, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -13,10 +14,12 @@ from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 
 from ecommerce.enums import Role, UseState
-from ecommerce.models import CodeUse, DiscountCode, SeatSale
+from ecommerce.models import CodeUse, DiscountCode, InvoiceLine, Order, SeatSale
 from reports.charts import choose_ticks, draw_bars
 from reports.exports.catalog import REPORTS
 from tests.factories import NOON, make_user
+from tests.factories.invoices import line_of, make_invoice
+from tests.reports.readings import read_payments, read_seats
 from tests.reports.world import (
     BASE,
     MARCH,
@@ -27,6 +30,7 @@ from tests.reports.world import (
     holder,
     make_shop,
     moment,
+    product_of,
     refund_at,
     sell_at,
     text_of,
@@ -104,6 +108,36 @@ class TestSummary:
         [row] = file_of(boss, "summary", first="2026-04-02", last="2026-04-02")
         assert (row["Course"], row["Seats"], row["Refunds"], row["Net"]) == ("Zoology", "0", "300.00", "-300.00")
         assert row["Average price"] == ""
+
+    def test_invoiced_seats_have_their_money_also_where_nothing_else_was_sold(self, shop: Shop, boss: Any) -> None:
+        geology = product_of("Geology", "80")
+        day = moment("2026-03-15")
+        for product, seats in ((geology, 2), (geology, 3), (shop.botany, 4)):
+            make_invoice(line_of(product, seats=seats), now=day)
+        make_invoice(line_of(geology, seats=9), now=moment("2026-04-15"))
+        rows = {row["Course"]: row for row in file_of(boss, "summary", **MARCH)}
+        assert (rows["Geology"]["Seats by invoice"], rows["Geology"]["Seats"]) == ("5", "0")
+        assert (rows["Geology"]["Revenue"], rows["Botany"]["Seats by invoice"]) == ("0.00", "4")
+        lines = InvoiceLine.objects.filter(invoice__issued_at=day)
+        for title, product in (("Geology", geology), ("Botany", shop.botany)):
+            mine = lines.filter(product=product)
+            assert Decimal(rows[title]["Invoiced"]) == sum(line.net + line.tax for line in mine) > 0
+
+    def test_its_totals_are_those_of_the_audits(self, shop: Shop, boss: Any) -> None:
+        make_invoice(line_of(shop.zoology, seats=4), now=moment("2026-03-15"))
+        for order in Order.objects.all():
+            order.attempts.update(settled_at=order.fulfilled_at)
+        rows = file_of(boss, "summary", **MARCH)
+        days = {"first": date(2026, 3, 1), "last": date(2026, 3, 31)}
+        seats, money = read_seats(**days).figures(), read_payments(**days)
+        assert sum(int(row["Seats, single"]) for row in rows) == seats["single"]
+        assert sum(int(row["Seats, group"]) for row in rows) == seats["ordered"]
+        assert sum(int(row["Seats by invoice"]) for row in rows) == seats["invoiced"] == 4
+        for currency in ("USD", "JPY"):
+            mine, figures = [row for row in rows if row["Currency"] == currency], money.figures(currency)
+            bought = figures["single"] + figures["registration"]
+            assert sum(Decimal(row["Revenue"]) for row in mine) == bought
+            assert sum(Decimal(row["Refunds"]) for row in mine) == -figures["refunds"]
 
 
 class TestSales:
