@@ -43,6 +43,7 @@ class Cause(models.TextChoices):
     LINES_DIFFER = "lines_differ", _("The lines don’t add up to the order")
     REFUNDS_DIFFER = "refunds_differ", _("Not as many codes off as seats refunded")
     STILL_OPEN = "still_open", _("A code of refunded seats still works")
+    NOT_ASSIGNED = "not_assigned", _("A refund made elsewhere without its seats")
 
 
 EXPLAINED = (

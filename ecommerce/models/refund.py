@@ -7,7 +7,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from ecommerce.enums import (
@@ -89,6 +89,18 @@ class RefundQuerySet(LockableQuerySet["Refund"]):
         """Return the refunds whose money is gone, on its way or set aside."""
         return self.filter(state__in=(*RESERVED_REFUND_STATES, *COUNTED_REFUND_STATES))
 
+    def without_seats(self) -> Self:
+        """Return refunds made elsewhere that took money of a group’s line, and no one said for which of its seats."""
+        parts = RefundLine.objects.filter(refund=OuterRef("pk"), amount__gt=0, seats=0)
+        return self.filter(
+            Exists(parts.filter(line__seats__gt=F("line__seats_refunded"))),
+            state=RefundState.SUCCEEDED,
+            is_counted=True,
+            attempt__is_surplus=False,
+            order__fulfilled_at__isnull=False,
+            seats_decided_at=None,
+        ).exclude(origin=RefundOrigin.OURS)
+
 
 class Refund(TracedModel):
     """A refund of one payment, started here or at the gateway.
@@ -144,6 +156,13 @@ class Refund(TracedModel):
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
     took_effect_at = models.DateTimeField(
         _("took effect"), null=True, blank=True, help_text=_("When courses and codes were changed.")
+    )
+    seats_decided_at = models.DateTimeField(
+        _("seats decided"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When staff said which seats of a group a refund made elsewhere was for."),
     )
 
     objects = RefundQuerySet.as_manager()

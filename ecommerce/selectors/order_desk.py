@@ -67,6 +67,7 @@ class Attention(TextChoices):
     REQUEST = "request", _("Refund requested")
     TWICE = "twice", _("Paid twice")
     DIFFERS = "differs", _("Refund differs")
+    SEATS = "seats", _("Refund without its seats")
     FAILED = "failed", _("Refund failed")
 
 
@@ -202,6 +203,14 @@ class OrderAtDesk:
         return tuple(refund for refund in self.refunds if refund.state == RefundState.DIFFERS)
 
     @property
+    def without_seats(self) -> tuple[Refund, ...]:
+        """The refunds made elsewhere of which staff have to say which seats they were for."""
+        if not any(each.seats_left for each in self.lines):
+            return ()
+        waiting = set(self.order.refunds.without_seats().values_list("pk", flat=True))
+        return tuple(refund for refund in self.refunds if refund.pk in waiting)
+
+    @property
     def refundable(self) -> Money:
         """What is left of the payment that is refunded next, in the currency paid."""
         payment = next_to_refund(self.attempts)
@@ -281,6 +290,7 @@ def orders_at_desk() -> QuerySet[Order]:
             When(Exists(requests), then=Value(Attention.REQUEST)),
             When(Exists(marked), then=Value(Attention.TWICE)),
             When(Exists(differs) | Exists(gaps), then=Value(Attention.DIFFERS)),
+            When(Exists(refunds.without_seats()), then=Value(Attention.SEATS)),
             When(Exists(failed), then=Value(Attention.FAILED)),
             default=Value(""),
             output_field=CharField(),

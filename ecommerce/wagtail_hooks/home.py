@@ -27,6 +27,7 @@ LABELS = {
     Attention.REQUEST: _("Refund requests"),
     Attention.TWICE: _("Second payments"),
     Attention.DIFFERS: _("Refunds that differ"),
+    Attention.SEATS: _("Refunds without their seats"),
     Attention.FAILED: _("Failed refunds"),
 }
 BAD = (Attention.DISPUTE, Attention.FAILED)

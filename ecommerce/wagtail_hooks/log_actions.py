@@ -33,6 +33,7 @@ ACTIONS = (
         _("The gateway refunded a different amount"),
     ),
     ("ecommerce.refund.accept", _("Accept refund"), _("Accepted the gateway’s amount")),
+    ("ecommerce.refund.seats", _("Say a refund’s seats"), _("Said which seats a refund was for")),
     ("ecommerce.refund.follow", _("Record gateway refund"), _("A refund was made at the gateway")),
     ("ecommerce.refund.mark", _("Second payment"), _("The order was paid a second time")),
     ("ecommerce.refund.dismiss", _("Keep second payment"), _("Kept a second payment")),

@@ -14,6 +14,7 @@ from ecommerce.enums import EnrollmentAfter
 from ecommerce.models.fields import find_amount_problem
 from ecommerce.selectors.order_desk import LineAtDesk, OrderAtDesk
 from ecommerce.selectors.refund_plan import LoweredProgram, RefundChoice
+from ecommerce.services.refunds.seats import SeatsOfRefund
 from mitxonline.kernel.money import Money
 from mitxonline.staff.pages import ReasonForm
 
@@ -243,6 +244,54 @@ class OrderRefundForm(ReasonForm):
     def hidden_inputs(self) -> list[tuple[str, str]]:
         """Everything that was posted, so that the confirmation page can post it again."""
         return [(name, value) for name in self.fields for value in cast("QueryDict", self.data).getlist(name)]
+
+
+class RefundSeatsForm(ReasonForm):
+    """How many seats of each group a refund made elsewhere was for, or none. Nothing is chosen beforehand."""
+
+    kind = forms.ChoiceField(
+        label=_("What was it for?"),
+        choices=[(SEATS, _("The seats entered below")), (AMOUNT, _("No seats: the price was lowered"))],
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose what it was for.")},
+    )
+    enrollment_after = forms.ChoiceField(
+        label=_("The courses of redeemed seats"),
+        choices=EnrollmentAfter.choices,
+        widget=forms.RadioSelect,
+        required=False,
+        help_text=_("Only if you take back redeemed seats."),
+    )
+
+    def __init__(self, *args: Any, desk: OrderAtDesk, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.seat_fields = {f"seats_{each.line.pk}": each for each in desk.lines if each.seats_left and each.line.due}
+        for name, each in self.seat_fields.items():
+            self.fields[name] = _seats_field(each)
+        self.fields["takes_redeemed"] = redeemed_field()
+        self.order_fields(["kind", *self.seat_fields, "takes_redeemed", "enrollment_after", "reason"])
+
+    def clean(self) -> dict[str, Any]:
+        """Require seats or none, as chosen, and say what happens to the courses of redeemed ones."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        kind, entered = cleaned.get("kind"), [name for name in self.seat_fields if cleaned.get(name)]
+        if kind == SEATS and not entered and not any(name in self.errors for name in self.seat_fields):
+            self.add_error(next(iter(self.seat_fields), None), _("Enter how many seats it was for."))
+        if kind == AMOUNT:
+            for name in entered:
+                self.add_error(name, _("You chose that it was for no seats. Empty this, or choose the seats above."))
+        if cleaned.get("takes_redeemed") and not cleaned.get("enrollment_after"):
+            self.add_error("enrollment_after", _("Choose what happens to the courses."))
+        return cleaned
+
+    def to_choice(self) -> SeatsOfRefund:
+        cleaned = self.cleaned_data
+        return SeatsOfRefund(
+            reason=cleaned["reason"],
+            seats=tuple((each.line.pk, cleaned[name]) for name, each in self.seat_fields.items() if cleaned.get(name)),
+            enrollment_after=EnrollmentAfter(cleaned.get("enrollment_after") or EnrollmentAfter.REMOVE),
+            takes_redeemed=cleaned["takes_redeemed"],
+        )
 
 
 def _seats_field(each: LineAtDesk) -> forms.IntegerField:

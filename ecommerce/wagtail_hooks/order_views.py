@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from wagtail.admin import messages
 
 from ecommerce.enums import RefundState
@@ -26,7 +26,8 @@ from ecommerce.services.checkout import review
 from ecommerce.services.orders.notes import add_note
 from ecommerce.services.refunds import refunds
 from ecommerce.services.refunds.requests import deny_request
-from ecommerce.wagtail_hooks.order_forms import AnswerForm, NoteForm, OrderRefundForm, UndoForm
+from ecommerce.services.refunds.seats import assign_seats
+from ecommerce.wagtail_hooks.order_forms import AnswerForm, NoteForm, OrderRefundForm, RefundSeatsForm, UndoForm
 from ecommerce.wagtail_hooks.order_lists import ORDER_TONES, ORDERS, REFUND_TONES, order_url
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
@@ -396,6 +397,40 @@ class AcceptRefundView(RefundDecisionView):
             by_id=self.request.user.pk,
         )
         return _("The refund is recorded with the gateway’s amount.")
+
+
+class RefundSeatsView(RefundDecisionView):
+    """Say which seats of a group a refund was for that was made at the gateway or taken by a bank."""
+
+    page_subtitle = gettext_lazy("Say which seats")
+    form_class = RefundSeatsForm
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if self.refund not in self.desk.without_seats:
+            return self.refuse(_("Someone has already decided about this refund. Check the order again."))
+        return super().get(request, *args, **kwargs)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"desk": self.desk}
+
+    def get_effects(self) -> list[str]:
+        amount = self.refund.money.formatted()
+        return [
+            _("%(amount)s went back: %(reason)s.") % {"amount": amount, "reason": self.refund.reason},
+            _("The codes of the seats you enter are switched off. No more money moves."),
+            _("The amount counts for these seats first, at their price; what is left counts for the whole order."),
+        ]
+
+    def perform(self, form: RefundSeatsForm) -> str:
+        choice, by_id = form.to_choice(), self.request.user.pk
+        assign_seats(refund_id=self.refund.pk, choice=choice, now=clock.now(), by_id=by_id)
+        if not choice.seats:
+            return _("Recorded: the price was lowered, and every code still works.")
+        count = sum(number for _line, number in choice.seats)
+        message = ngettext(
+            "Recorded: the code of %(count)d seat is off.", "Recorded: the codes of %(count)d seats are off.", count
+        )
+        return message % {"count": count}
 
 
 class OrderButtonView(StaffButtonView):

@@ -49,6 +49,7 @@ class OrderViewSet(ViewSet):
             path("<int:pk>/second/<int:refund_id>/send/", views.RefundSecondPaymentView.as_view(), name="send_marked"),
             path("<int:pk>/second/<int:refund_id>/keep/", views.KeepSecondPaymentView.as_view(), name="dismiss_marked"),
             path("<int:pk>/refunds/<int:refund_id>/accept/", views.AcceptRefundView.as_view(), name="accept_refund"),
+            path("<int:pk>/refunds/<int:refund_id>/seats/", views.RefundSeatsView.as_view(), name="refund_seats"),
         ]
 
 

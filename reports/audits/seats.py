@@ -142,6 +142,17 @@ WITH line AS (
         AND (%(until)s::timestamptz IS NULL OR invoice.issued_at < %(until)s)
         AND NOT EXISTS (SELECT FROM ecommerce_seatsale AS sale WHERE sale.invoice_line_id = invoiced.id)
     UNION ALL
+    SELECT 'difference', 'difference', 'not_assigned', line.currency, NULL, -part.amount, 1, refund.settled_at,
+        line.user_id, line.course_run_id, line.order_id, NULL, line.number, refund.gateway_refund_id
+    FROM ecommerce_refund AS refund
+    JOIN ecommerce_paymentattempt AS attempt ON attempt.id = refund.attempt_id AND NOT attempt.is_surplus
+    JOIN ecommerce_refundline AS part ON part.refund_id = refund.id AND part.amount > 0 AND part.seats = 0
+    JOIN line ON line.id = part.line_id
+    JOIN ecommerce_orderline AS sold ON sold.id = line.id AND sold.seats > sold.seats_refunded
+    WHERE refund.state = 'succeeded' AND refund.is_counted AND refund.origin <> 'ours'
+        AND refund.seats_decided_at IS NULL
+        AND (%(runs)s::bigint[] IS NULL OR line.course_run_id = ANY(%(runs)s::bigint[]))
+    UNION ALL
     SELECT 'difference', 'difference', 'lines_differ', '', NULL, NULL, 1, at, user_id, NULL, order_id, NULL, number, ''
     FROM changed
 )

@@ -59,7 +59,7 @@ from ecommerce.selectors.refund_plan import (
     with_all_seats,
     with_last_seats,
 )
-from ecommerce.selectors.seats import seats_left
+from ecommerce.selectors.seats import price_of_seats, seats_left
 from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.discounts.codes import free_uses
 from ecommerce.services.orders.alerts import raise_alert
@@ -247,30 +247,64 @@ def book_actual_amount(refund: Refund, *, order: Order, now: datetime, by_id: in
     _apply_refund(refund, order=order, now=now)
 
 
-def _rewrite_refund_lines(refund: Refund, shares: Iterable[Share], seats: Mapping[int, int], *, now: datetime) -> None:
-    """Record the shares of another amount. Its seats, whose codes are off already, stay what they were.
+def divide_by_seats(refund: Refund, chosen: Mapping[int, int], *, takes_redeemed: bool, now: datetime) -> None:
+    """Divide a refund made elsewhere again: these seats first, at their price, then what is left among all lines.
+
+    Raises SeatsRedeemed.
+    """
+    parts = list(refund.lines.all())
+    seats = {part.line_id: part.seats for part in parts}
+    divided = Money.sum((Money(part.amount, refund.currency) for part in parts), refund.currency)
+    _release_lines(refund)
+    refund.lines.all().delete()
+    lines = list(refund.order.lines.order_by("pk"))
+    wanted = {
+        line: price_of_seats(line, chosen[line.pk] + seats.get(line.pk, 0)) for line in lines if line.pk in chosen
+    }
+    of_seats = {share.line: share.amount for share in divide_amount(divided, wanted, excess=divided.zero)}
+    rest = divided - Money.sum(of_seats.values(), refund.currency)
+    left = {line: remaining_price(line) - of_seats.get(line, divided.zero) for line in lines}
+    shares = [
+        Share(share.line, share.amount + of_seats.get(share.line, divided.zero))
+        for share in divide_amount(rest, left, excess=divided.zero)
+    ]
+    shares = [each for each in shares if not each.amount.is_zero or each.line.pk in {*chosen, *seats}]
+    _rewrite_refund_lines(refund, shares, seats, more=chosen, takes_redeemed=takes_redeemed, now=now)
+
+
+def _rewrite_refund_lines(
+    refund: Refund,
+    shares: Iterable[Share],
+    seats: Mapping[int, int],
+    *,
+    more: Mapping[int, int] | None = None,
+    takes_redeemed: bool = True,
+    now: datetime,
+) -> None:
+    """Record the shares of another amount. Its seats, whose codes are off already, stay what they were, and get more.
 
     All seats go where the amount takes the last money of a line.
     """
+    more = more or {}
     rows = []
     for share in shares:
         had = seats.get(share.line.pk, 0)
-        all_seats = max(with_last_seats(share).seats, had)
+        all_seats = max(with_last_seats(share).seats, had + more.get(share.line.pk, 0))
         fits = _add_to_line(share.line.pk, share.amount, all_seats)
         amount, kept = (share.amount.amount, all_seats) if fits else (0, 0)
         rows.append(RefundLine(refund=refund, line=share.line, amount=amount, seats=kept))
         if kept > had:
-            _take_back_seats(refund, share.line, kept - had, takes_redeemed=True, now=now)
+            _take_back_seats(refund, share.line, kept - had, takes_redeemed=takes_redeemed, now=now)
     RefundLine.objects.bulk_create(rows)
 
 
-def log_refund(refund: Refund, action: str, *, by_id: int | None) -> None:
+def log_refund(refund: Refund, action: str, *, by_id: int | None, reason: str = "") -> None:
     """Record an action on a refund in its order's history."""
     data: dict[str, audit.Detail] = {
         "refund_id": refund.pk,
         "amount": str(refund.money),
         "state": str(refund.state),
-        "reason": refund.reason,
+        "reason": reason or refund.reason,
         "courses": str(refund.enrollment_after),
         "frees_codes": refund.frees_codes,
         "line_ids": list(refund.lines.values_list("line_id", flat=True)),

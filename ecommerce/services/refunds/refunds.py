@@ -235,7 +235,7 @@ def record_gap(payment_id: str, refunds: Sequence[RefundNotice], *, gateway_name
 def refund_second_payment(*, refund_id: int, now: datetime, by_id: int | None) -> Refund:
     """Refund a second payment that was marked. Raises RefundUnknown, RefundDecided, RefundRefused."""
     with transaction.atomic():
-        refund = _lock_refund(refund_id, RefundState.MARKED)
+        refund = lock_refund(refund_id, RefundState.MARKED)
         plan = plan_order_refund(refund.order, RefundChoice(reason=refund.reason, attempt_id=refund.attempt_id))
         if not reserve_money(refund.attempt_id, plan.amount):
             raise RefundDecided
@@ -250,7 +250,7 @@ def keep_second_payment(*, refund_id: int, reason: str, now: datetime, by_id: in
     """Keep a second payment that was marked. Raises RefundUnknown, RefundDecided."""
     reason = require_text(reason)
     with transaction.atomic():
-        refund = _lock_refund(refund_id, RefundState.MARKED)
+        refund = lock_refund(refund_id, RefundState.MARKED)
         refund.state, refund.settled_at, refund.begun_by_id = RefundState.CANCELED, now, by_id
         refund.failure = reason[:255]
         refund.save(update_fields=["state", "settled_at", "begun_by", "failure"])
@@ -265,7 +265,7 @@ def accept_difference(*, refund_id: int, reason: str, now: datetime, by_id: int 
     """
     reason = require_text(reason)
     with transaction.atomic():
-        refund = _lock_refund(refund_id, RefundState.DIFFERS)
+        refund = lock_refund(refund_id, RefundState.DIFFERS)
         log_refund(refund, "ecommerce.refund.accept", by_id=by_id)
         book_actual_amount(refund, order=refund.order, now=now, by_id=by_id, reason=reason)
     return refund
@@ -417,7 +417,7 @@ def _cancel_marks(attempt_id: int, *, now: datetime) -> None:
         marked.update(state=RefundState.CANCELED, settled_at=now, failure="refunded at the gateway")
 
 
-def _lock_refund(refund_id: int, state: RefundState) -> Refund:
+def lock_refund(refund_id: int, state: RefundState) -> Refund:
     """Lock a refund that waits for a decision, after its order and payment. Raises RefundUnknown, RefundDecided."""
     order = Order.objects.locked().filter(refunds=refund_id).first()
     if order is None:
