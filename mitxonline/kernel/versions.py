@@ -1,4 +1,4 @@
-"""What shared pages show has versions, advanced by the very transaction that changes it (docs/adr/0046).
+"""What shared pages show has versions, advanced by the very transaction that changes it (docs/adr/0044).
 
 Triggers on the tables of `settings.VERSIONS` advance them, so bulk updates and SQL by hand count too. Redis vouches for
 the versions for a few seconds at a time, so that most pages ask no database; the change takes that back before its

@@ -1,4 +1,4 @@
-"""The cache of pages that all anonymous visitors share (docs/adr/0046)."""
+"""The cache of pages that all anonymous visitors share (docs/adr/0044)."""
 
 from mitxonline.settings.env import env, positive
 
