@@ -35,7 +35,7 @@ class HostMiddleware:
                 request.get_host()
             except DisallowedHost:
                 return self._refuse(request)
-            with use_shop_of_host(request.get_host()):
+            with use_shop_of_host(request.get_host(), port=_read_port(request)):
                 return self.get_response(request)
         return self.get_response(request)
 
@@ -47,6 +47,11 @@ class HostMiddleware:
             "Host not in ALLOWED_HOSTS: %r asked for %s", host, request.path, response=response, request=request
         )
         return response
+
+
+def _read_port(request: HttpRequest) -> int:
+    port = request.get_port()
+    return int(port) if port.isdecimal() else 0  # a server on a socket has none
 
 
 class PolicyMiddleware(CSPMiddleware):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.http.request import split_domain_port
 
 from ecommerce.gateways.base import PaymentFailed
 
@@ -24,7 +25,7 @@ def accounts_of(gateway: str) -> Mapping[str, Mapping[str, Any]]:
 
 def account_for(gateway: str, host: str) -> str:
     """Return the account that serves a host: the host itself if it has keys of its own, else the default one."""
-    name = host.lower().partition(":")[0]
+    name, _port = split_domain_port(host)
     return name if name in accounts_of(gateway) else DEFAULT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -56,6 +56,12 @@ class ShopForm(SettingForm):
                     if field.stored
                     else _now("There is none yet.")
                 )
+
+    def _update_errors(self, errors: ValidationError) -> None:
+        # What the form doesn't show stays as it is, so it is no reason to refuse what finance enters.
+        shown = {name: each for name, each in errors.error_dict.items() if name in {NON_FIELD_ERRORS, *self.fields}}
+        if shown:
+            super()._update_errors(ValidationError(shown))
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

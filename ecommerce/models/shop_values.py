@@ -15,7 +15,7 @@ from django.db import models
 from django.utils.translation import gettext as _
 
 from mitxonline.kernel.hosts import is_host, is_loopback, is_placeholder
-from mitxonline.kernel.secrets import SecretUnreadable, decrypt, encrypt
+from mitxonline.kernel.secrets import SecretUnreadable, decrypt, encrypt, is_of_present_key
 from mitxonline.kernel.text import split_list
 from mitxonline.settings.parts.mail import sender_address
 
@@ -33,10 +33,11 @@ def validate_address(text: str) -> None:
     _refuse_placeholder(text)
     try:
         parts = urlsplit(text)
+        parts.port  # noqa: B018 - raises for one that can't be
     except ValueError:
         parts = urlsplit("")
     host = parts.hostname or ""
-    is_plain = not (parts.username or parts.query or parts.fragment)
+    is_plain = not ("@" in parts.netloc or parts.query or parts.fragment)
     if parts.scheme not in ("https", "http") or not is_host(host) or not is_plain:
         sentence = _("“%(text)s” isn’t an address. Write it like https://lms.your-school.edu.")
         raise ValidationError(sentence % {"text": text})
@@ -133,6 +134,11 @@ def unseal(stored: str) -> str:
         return decrypt(stored, purpose=PURPOSE) if stored else ""
     except SecretUnreadable:
         return ""
+
+
+def is_present(stored: str, secret: str) -> bool:
+    """Whether this secret is stored, by the present SECRET_KEY."""
+    return bool(stored) and unseal(stored) == secret and is_of_present_key(stored, purpose=PURPOSE)
 
 
 def is_readable(stored: str) -> bool:

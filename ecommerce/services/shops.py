@@ -11,7 +11,7 @@ from wagtail.models import Site
 
 from ecommerce.models import ShopSettings
 from ecommerce.models.shop_settings import CLIENTS
-from ecommerce.models.shop_values import seal, unseal
+from ecommerce.models.shop_values import is_present, seal
 
 SECRETS = tuple(CLIENTS.values())
 
@@ -57,7 +57,7 @@ def find_value_problems(values: Mapping[str, str | int | None]) -> dict[str, lis
 def _set(shop: ShopSettings, name: str, value: str | int | None) -> ShopChange | None:
     stored = getattr(shop, name)
     if name in SECRETS:
-        if stored and unseal(stored) == value:
+        if is_present(stored, str(value)):
             return None
         setattr(shop, name, seal(str(value)))
         before, after = _describe_secret(stored), _describe_secret(getattr(shop, name))

@@ -63,7 +63,7 @@ def check_sites(site_ids: Iterable[int], *, now: datetime, seconds: float) -> li
     found = []
     for site_id in site_ids:
         shop = shop_of_site(site_id)
-        with use_shop_of_host(shop.hostname):
+        with use_shop_of_host(shop.hostname, port=shop.port):
             for check in SITE_CHECKS:
                 found += [SiteFinding(shop.hostname, each) for each in _patiently(check, shop, now, seconds)]
     for check in SHARED_CHECKS:

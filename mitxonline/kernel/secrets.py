@@ -30,6 +30,15 @@ def decrypt(stored: str, *, purpose: str) -> str:
         raise SecretUnreadable from error
 
 
+def is_of_present_key(stored: str, *, purpose: str) -> bool:
+    """Whether the secret can be read without the former keys."""
+    try:
+        _cipher(purpose, _keys()[:1]).decrypt(stored.encode())
+    except (InvalidToken, UnicodeError):
+        return False
+    return True
+
+
 def _keys() -> tuple[str, ...]:
     return tuple(str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
 

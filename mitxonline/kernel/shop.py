@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http.request import split_domain_port
 from django.utils.module_loading import import_string
 
 
@@ -30,6 +30,7 @@ class Shop:
 
     site_id: int | None
     hostname: str
+    port: int
     base_url: str
     partner_name: str
     partner_code: str
@@ -40,9 +41,9 @@ class Shop:
     sign_in_url: str
     sign_in_public_url: str
     sso_client_id: str
-    sso_client_secret: str
+    sso_client_secret: str = field(repr=False)
     backend_client_id: str
-    backend_client_secret: str
+    backend_client_secret: str = field(repr=False)
     discovery_url: str
     payment_processors: tuple[str, ...]
     sender: str
@@ -76,9 +77,9 @@ class StoredShop:
     lms_url: str = ""
     lms_public_url: str = ""
     sso_client_id: str = ""
-    sso_client_secret: str = ""
+    sso_client_secret: str = field(default="", repr=False)
     backend_client_id: str = ""
-    backend_client_secret: str = ""
+    backend_client_secret: str = field(default="", repr=False)
     discovery_url: str = ""
     payment_processors: tuple[str, ...] = ()
     sender: str = ""
@@ -91,19 +92,20 @@ class StoredShop:
 
 Stored: TypeAlias = tuple[StoredShop, ...]
 
-# The host of the request that is answered. Tasks and commands have none, and get the default site.
-_host: ContextVar[str] = ContextVar("shop_host", default="")
+# Host and port of the request that is answered. Tasks and commands have none, and get the default site.
+_host: ContextVar[tuple[str, int]] = ContextVar("shop_host", default=("", 0))
 _kept: tuple[float, Stored] | None = None
 _version = ""  # of the shared page that was drawn last
 
 
 def current_shop() -> Shop:
     """Return the shop of the request that is answered, else that of the default site. At most one query."""
-    return _complete(_find(_host.get()))
+    return _complete(_find(*_host.get()))
 
 
-def shop_of(request: HttpRequest) -> Shop:
-    return _complete(_find(_hostname(request)))
+def default_shop() -> Shop:
+    """Return the shop of tasks and commands, such as enrolling learners at the course site."""
+    return _complete(_find("", 0))
 
 
 def shop_of_site(site_id: int) -> Shop:
@@ -112,9 +114,13 @@ def shop_of_site(site_id: int) -> Shop:
 
 
 @contextmanager
-def use_shop_of_host(host: str) -> Iterator[None]:
-    """Make the shop of a host, such as shop.example:8000, the current one within the block."""
-    token = _host.set(_without_port(host))
+def use_shop_of_host(host: str, *, port: int = 0) -> Iterator[None]:
+    """Make the shop of a host, such as shop.example:8000, the current one within the block.
+
+    ``port`` is the one a request came to, which a proxy may have changed.
+    """
+    name, own_port = split_domain_port(host)
+    token = _host.set((name, port or int(own_port or 0)))
     try:
         yield
     finally:
@@ -154,18 +160,13 @@ def _find_stored() -> Stored:
     return stored
 
 
-def _find(host: str) -> StoredShop | None:
+def _find(host: str, port: int) -> StoredShop | None:
+    """Return the shop of the site whose pages Wagtail shows there: several sites may have one host, by their ports."""
     stored = _find_stored()
-    of_host = next((each for each in stored if each.hostname == host), None)
-    return of_host or next((each for each in stored if each.is_default), None)
-
-
-def _hostname(request: HttpRequest) -> str:
-    return _without_port(request.get_host())
-
-
-def _without_port(host: str) -> str:
-    return (urlsplit(f"//{host}").hostname or "").lower()
+    of_host = [each for each in stored if each.hostname == host]
+    exact = next((each for each in of_host if each.port == port), None)
+    default = next((each for each in stored if each.is_default), None)
+    return exact or (of_host[0] if len(of_host) == 1 and default not in of_host else default)
 
 
 def _complete(stored: StoredShop | None) -> Shop:
@@ -177,6 +178,7 @@ def _complete(stored: StoredShop | None) -> Shop:
     return Shop(
         site_id=own.site_id or None,
         hostname=own.hostname or urlsplit(settings.SITE_BASE_URL).hostname or "",
+        port=own.port,
         base_url=_base_url(own),
         partner_name=own.partner_name,
         partner_code=own.partner_code,

@@ -8,22 +8,28 @@ import pytest
 from bs4 import BeautifulSoup
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.test import Client
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
 from pytest_django import DjangoAssertNumQueries
 from wagtail.models import Page, Site
 
 from courses.gateways.openedx.client import OpenEdxClient
 from courses.selectors.course_address import course_address
+from ecommerce.gateways.accounts import account_for
 from ecommerce.gateways.registry import offered_gateways
 from ecommerce.models import ShopSettings
 from ecommerce.models.shop_values import seal, unseal
+from ecommerce.selectors.shop import load_shops
 from ecommerce.services.orders.numbers import new_order_number
+from ecommerce.services.shops import change_shop
 from mitxonline.kernel import clock
 from mitxonline.kernel.mail import build_email
 from mitxonline.kernel.money import currency_problem
 from mitxonline.kernel.secrets import decrypt, encrypt
 from mitxonline.kernel.shop import current_shop, shop_of_site, use_shop_of_host
+from mitxonline.security import HostMiddleware
 from mitxonline.users.sso.providers import EDX, find_provider
+from tests.b2b.admin_people import sign_in_as
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +77,34 @@ def test_two_sites_have_values_of_their_own() -> None:
     assert (current_shop().currency, current_shop().sender) == ("EUR", '"One, Ltd" <one@shop.test>')
     with use_shop_of_host("unknown.test"):
         assert current_shop().partner_code == "ONE"
+
+
+def test_a_request_has_the_shop_and_the_account_of_the_site_whose_pages_it_shows(settings: Any) -> None:
+    """Also with a dot behind the host, and where two sites differ by their ports alone."""
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.STRIPE_ACCOUNTS = {"": {"secret_key": "sk_test_a"}, "two.shop.test": {"secret_key": "sk_test_b"}}
+    store(partner_code="ONE")
+    store(second_site(), partner_code="TWO")
+    root = Page.objects.filter(depth=2)[0]
+    store(Site.objects.create(hostname="two.shop.test", port=8001, root_page=root), partner_code="PORT")
+    asked = {
+        ("two.shop.test.", "443"): "TWO",
+        ("TWO.shop.test:8001", "8001"): "PORT",
+        ("two.shop.test", "9000"): "ONE",
+        ("unknown.test", "443"): "ONE",
+    }
+    for (host, port), code in asked.items():
+        seen: list[tuple[str, int]] = []
+
+        def answer(request: HttpRequest, seen: list[tuple[str, int]] = seen) -> HttpResponse:
+            site = Site.find_for_request(request)
+            assert site is not None
+            seen.append((current_shop().partner_code, site.pk))
+            return HttpResponse()
+
+        HostMiddleware(answer)(RequestFactory().get("/", headers={"Host": host}, SERVER_PORT=port))
+        assert seen == [(code, ShopSettings.objects.get(partner_code=code).site_id)], host
+    assert account_for("stripe", "Two.shop.test.:443") == "two.shop.test"
 
 
 def test_the_course_site_of_a_site_is_called_and_linked() -> None:
@@ -133,6 +167,8 @@ def default_site_id() -> int:
         ("lms_url_root", "https://127.0.0.1:8000", "other machines"),
         ("lms_url_root", "lms.school.edu", "isn’t an address"),
         ("lms_url_root", "https://lms school.edu", "isn’t an address"),
+        ("lms_url_root", "https://lms.school.edu:99999", "isn’t an address"),
+        ("lms_url_root", "https://:password@lms.school.edu", "isn’t an address"),
         ("from_email", "no address", "isn’t a sender"),
         ("from_email", "hello@example.com", "placeholder"),
         ("base_cookie_domain", "edu", "isn’t a domain"),
@@ -176,6 +212,27 @@ def test_a_secret_is_encrypted_and_outlives_a_change_of_the_key(settings: Any) -
     settings.SECRET_KEY_FALLBACKS = [old]
     assert unseal(row.sso_client_secret) == SECRET
     assert decrypt(encrypt("x", purpose="a"), purpose="a") == "x"
+    change_shop(row.site, {"sso_client_secret": SECRET})
+    settings.SECRET_KEY_FALLBACKS = []
+    row.refresh_from_db()
+    assert unseal(row.sso_client_secret) == SECRET
+    assert change_shop(row.site, {"sso_client_secret": SECRET}) == []
+
+
+def test_no_report_that_prints_a_shop_has_its_secrets() -> None:
+    row = store(sso_client_id="id", sso_client_secret=seal(SECRET))
+    assert SECRET not in f"{shop_of_site(row.site_id)!r} {load_shops()!r}"
+
+
+def test_finance_saves_what_it_may_though_a_gateway_was_switched_off() -> None:
+    row = store(payment_processors="gone", currencies="USD")
+    client = sign_in_as("finance")
+    url = f"/cms/settings/ecommerce/shopsettings/{row.site_id}/"
+    fields = _fields(client.get(url).content)
+    assert "payment_processors" not in fields
+    client.post(url, {**fields, "partner_name": "School"})
+    row.refresh_from_db()
+    assert (row.partner_name, row.payment_processors) == ("School", "gone")
 
 
 def test_the_admin_takes_a_secret_and_never_shows_it() -> None:
