@@ -18,6 +18,7 @@ from cms.services.site_setup import STANDARD_PORTS, create_site, move_site
 from ecommerce.models.shop_values import is_development
 from ecommerce.services.shops import ShopChange, change_shop, find_value_problems
 from frontend.site.site_setup import configure
+from mitxonline.kernel.db import transaction_lock
 from mitxonline.kernel.hosts import is_host, is_placeholder
 from mitxonline.kernel.shop import Shop, forget_shops, shop_of_site
 
@@ -52,6 +53,7 @@ class SetUpSite:
 @transaction.atomic
 def set_up_site(wish: SiteWish, values: Mapping[str, str | int | None]) -> SetUpSite:
     """Create or change a site and its shop. Raises ShopRefused with all that is wrong, and changes nothing then."""
+    transaction_lock("site-setup", 0)  # one run after another, so that the later one finds what the earlier one made
     notes = [] if HomePage.objects.exists() else configure(base_url=settings.SITE_BASE_URL)
     try:
         site, changes, more = _ensure_site(wish)

@@ -37,7 +37,7 @@ from mitxonline.coordinator.metrics import find_beat_age
 from mitxonline.health import broker_works
 from mitxonline.kernel.hosts import is_placeholder
 from mitxonline.kernel.remote import RemoteSession, own_patience
-from mitxonline.kernel.shop import Shop, current_shop, shop_of_site, use_shop_of_host
+from mitxonline.kernel.shop import Shop, current_shop, default_shop, shop_of_site, use_shop_of_host
 from mitxonline.users.sso.diagnosis import diagnose
 from mitxonline.users.sso.findings import ProviderReport, SetupFinding, State
 
@@ -195,7 +195,14 @@ def _check_proxies(report: ProviderReport, shop: Shop, seen: dict[str, Any]) -> 
 
 
 def _check_course_site(shop: Shop, now: datetime) -> Findings:
-    return check_course_site(shop, now=now)
+    yield from check_course_site(shop, now=now)
+    own, enrolling = shop.lms_url, default_shop().lms_url
+    if own != enrolling:
+        yield ProviderReport("course site").missing(
+            "enrollments",
+            f"Who buys here is enrolled at {enrolling or 'no course site'}, the default site's, and not at {own}. Give "
+            "both sites one course site, or use an installation each.",
+        )
 
 
 def _check_sign_in(shop: Shop, now: datetime) -> Findings:

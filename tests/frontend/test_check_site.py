@@ -81,6 +81,17 @@ def test_a_site_in_order_is_fine(connected: CourseSite) -> None:
         assert found[subject][0] is State.FINE, (subject, found[subject])
 
 
+def test_who_buys_at_a_further_site_is_enrolled_at_the_default_ones_course_site(connected: CourseSite) -> None:
+    two = Site.objects.create(hostname="two.localhost", port=1, root_page=Page.objects.filter(depth=1)[0])
+    stored = ShopSettings.objects.create(site=two, lms_url_root=connected.lms_url.replace("127.0.0.1", "localhost"))
+    found = [each for each in check_sites([two.pk], now=clock.now(), seconds=0.5) if each.needs_fixing]
+    assert [each for each in found if f"enrolled at {connected.lms_url}" in each.finding.sentence]
+    stored.lms_url_root = f"{connected.lms_url}/"
+    stored.save()
+    found = check_sites([two.pk], now=clock.now(), seconds=0.5)
+    assert not [each for each in found if "enrolled at" in each.finding.sentence]
+
+
 @pytest.mark.usefixtures("site")
 def test_a_missing_worker_and_beat_are_found() -> None:
     assert "No worker answers" in missing("background/worker")

@@ -17,8 +17,11 @@ from b2b.models import OrganizationIndexPage
 from cms.models import CatalogPage, HomePage
 from ecommerce.models import ShopSettings
 from ecommerce.models.shop_values import unseal
+from ecommerce.services.shops import change_shop
+from frontend.site import shop_setup
 from frontend.site.site_setup import configure
 from mitxonline.kernel.shop import current_shop, use_shop_of_host
+from tests.support.together import Together
 
 pytestmark = pytest.mark.django_db
 
@@ -166,6 +169,30 @@ def test_a_dry_run_shows_the_changes_and_makes_none() -> None:
     assert current_shop().partner_code == ""
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("secrets")
+def test_pages_that_are_shown_meanwhile_keep_no_old_addresses(
+    together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change_shop_and_show(*arguments: Any) -> Any:
+        changes = change_shop(*arguments)
+        together(Site.get_site_root_paths)
+        return changes
+
+    monkeypatch.setattr(shop_setup, "change_shop", change_shop_and_show)
+    run(f"--site-id={HomePage.objects.get().get_site().pk}", "--site-domain=moved.school.edu", *COMPLETE)
+    assert [each.root_url for each in Site.get_site_root_paths()] == ["http://moved.school.edu"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("secrets")
+def test_two_runs_at_once_make_one_site(together: Together) -> None:
+    answers = together(*[lambda: run("--site-domain=two.school.edu", *COMPLETE)] * 2)
+    assert not [each for each in answers if isinstance(each, Exception)]
+    assert Site.objects.filter(hostname="two.school.edu").count() == 1
+    assert sum("is like this already" in err for _out, err in answers) == 1
+
+
 @pytest.mark.usefixtures("secrets")
 def test_a_new_site_has_pages_of_its_own(client: Client) -> None:
     run("--site-domain=two.school.edu", "--site-name=Two", *COMPLETE)
@@ -188,6 +215,8 @@ def test_a_taken_domain_or_partner_code_names_its_owner_and_the_way_out() -> Non
     first = Site.objects.get(is_default_site=True)
     run("--site-domain=two.school.edu", *COMPLETE[1:], "--partner-code=TWO")
     second = Site.objects.get(hostname="two.school.edu")
+    _out, err = run(f"--site-id={second.pk}", "--lms-url-root=https://lms.two.edu")
+    assert "Learners are enrolled at https://lms.school.edu, the default site’s" in err
     before = state()
 
     said = refusal(f"--site-id={second.pk}", "--site-domain=testserver")

@@ -13,6 +13,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 from django.http.request import validate_host
 from django.utils.translation import gettext as _
+from wagtail.models import Site
 
 from ecommerce.models.shop_settings import CLIENTS
 from ecommerce.services.shops import SECRETS, ShopChange
@@ -20,7 +21,7 @@ from frontend.management.secrets import read_secrets
 from frontend.site.shop_setup import SetupRefused, SetUpSite, ShopRefused, SiteWish, set_up_site
 from mitxonline.kernel.console import Column, OperatorCommand, add_format_option, write_rows
 from mitxonline.kernel.hosts import is_placeholder
-from mitxonline.kernel.shop import Shop, forget_shops, shop_of_site
+from mitxonline.kernel.shop import Shop, default_shop, forget_shops, shop_of_site
 from mitxonline.kernel.text import split_list
 
 COLUMNS = (Column("setting", "Setting"), Column("before", "Before"), Column("after", "After"))
@@ -189,6 +190,8 @@ class Command(OperatorCommand):
             raise CommandError("\n".join([_("Nothing was changed."), *refused.sentences])) from refused
         finally:
             forget_shops()
+            # Wagtail's own was before the end of the transaction, and a page that was shown since had the old ones.
+            Site.clear_site_root_paths_cache()
 
     def _notes(self, options: dict[str, Any], done: SetUpSite) -> Iterator[str]:
         for name, sentence in IGNORED.items():
@@ -203,6 +206,12 @@ class Command(OperatorCommand):
         if site.is_default_site and urlsplit(settings.SITE_BASE_URL).hostname != site.hostname:
             sentence = _("SITE_BASE_URL is %(url)s, and links in e-mails begin with it. Set it to this site’s address.")
             yield sentence % {"url": settings.SITE_BASE_URL}
+        if (enrolling := default_shop().lms_url) != done.shop.lms_url:
+            sentence = _(
+                "Learners are enrolled at %(url)s, the default site’s course site, whichever site they buy at. Give "
+                "both sites one course site, or use an installation each."
+            )
+            yield sentence % {"url": enrolling or _("no course site")}
 
 
 def _options_of(value: Value) -> dict[str, Any]:
