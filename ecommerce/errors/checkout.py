@@ -67,6 +67,13 @@ class LinkedUnknown(DomainError):
         return super().details() | {"names": join_titles(self.skus)}
 
 
+class LinkedPartlyUnknown(LinkedUnknown):
+    """Some SKUs of a link are of no product on sale here. The first of them are named."""
+
+    code = "sku_left_out"
+    message = _("There is nothing on sale with {names}, so it isn’t in your cart.")
+
+
 class LinkedClosed(DomainError):
     """None of the products of a link can be bought by this person now."""
 

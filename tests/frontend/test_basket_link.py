@@ -11,9 +11,10 @@ from django.test import Client
 
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.services.enrollments import enroll
-from ecommerce.models import Basket, BasketItem
+from ecommerce.models import Basket, BasketItem, Product
 from mitxonline.kernel import clock
 from tests.factories import make_code, make_course, make_discount, make_product, make_run, make_user
+from tests.support.reading import read
 
 pytestmark = pytest.mark.django_db
 
@@ -98,7 +99,18 @@ def test_of_two_products_the_one_that_can_be_bought_is_added(client_of: Client, 
     response = client_of.get(URL, {"sku": [off.sku, on.sku, owned.sku, "UNKNOWN"]})
     assert response.status_code == 303
     assert in_cart(learner) == ["On"]
-    assert "You already have “Owned”" in client_of.get("/cart/").content.decode()
+    page = client_of.get("/cart/").content.decode()
+    assert "You already have “Owned”" in page
+    assert "There is nothing on sale with “UNKNOWN”, so it isn’t in your cart." in page
+
+    withdrawn = product("Withdrawn")
+    Product.objects.filter(pk=withdrawn.pk).update(is_active=False)
+    response = client_of.get(URL, {"sku": [on.sku, withdrawn.sku, "Call 555 now", *(f"X-{n}" for n in range(300))]})
+    page = client_of.get("/cart/").content.decode()
+    assert response.status_code == 303, read(response).text
+    assert f"nothing on sale with “{withdrawn.sku}”, “X-0”" in page
+    assert "X-50" not in page
+    assert "555" not in page
 
     response = client_of.get(URL, {"sku": [off.sku]})
     assert response.status_code == 400

@@ -9,13 +9,22 @@ from datetime import datetime
 from django.db import transaction
 
 from ecommerce.enums import BasketKind
-from ecommerce.errors.checkout import AlreadyEnrolled, LinkedBought, LinkedClosed, LinkedEmpty, LinkedUnknown
+from ecommerce.errors.checkout import (
+    AlreadyEnrolled,
+    LinkedBought,
+    LinkedClosed,
+    LinkedEmpty,
+    LinkedPartlyUnknown,
+    LinkedUnknown,
+)
 from ecommerce.models import Basket, Product
 from ecommerce.programs import ProgramTerms, describe_programs
 from ecommerce.rules import NotAlreadyEnrolled, Purchase, PurchaseLine, Sellable, first_refusals
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import LIKE_A_SKU, add_products, lock_baskets_of
 from mitxonline.kernel.errors import DomainError
+
+MOST_NAMED = 5  # SKUs that a sentence names, of as many as an address holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +44,10 @@ def fill_linked_cart(*, user_id: int, skus: Sequence[str], now: datetime) -> Lin
     """
     known = [sku.replace(" ", "+") for sku in skus]  # an unescaped plus in an address became a blank
     products = list(Product.objects.active().with_item().filter(sku__in=known))
+    on_sale = {product.sku for product in products}
+    unknown = [sku for sku in dict.fromkeys(skus) if sku.replace(" ", "+") not in on_sale]
+    named = tuple(sku for sku in unknown if LIKE_A_SKU.fullmatch(sku))[:MOST_NAMED]
     if not products:
-        named = tuple(sku for sku in skus if LIKE_A_SKU.fullmatch(sku))
         raise LinkedUnknown(skus=named) if named else LinkedEmpty
     refusals = _judge(products, user_id=user_id, now=now)
     open_products = [product for product in products if product.pk not in refusals]
@@ -51,7 +62,8 @@ def fill_linked_cart(*, user_id: int, skus: Sequence[str], now: datetime) -> Lin
             others = ordinary.items.exclude(product__in=open_products, is_group=False)
             others.filter(kept_at=None).update(kept_at=now)
         basket = add_products(owner=owner, product_ids=[product.pk for product in open_products], now=now)
-    return LinkedCart(basket, tuple(refusals.values()))
+    not_on_sale = [LinkedPartlyUnknown(skus=named)] if named else []
+    return LinkedCart(basket, (*refusals.values(), *not_on_sale))
 
 
 def _judge(products: Sequence[Product], *, user_id: int, now: datetime) -> dict[int, DomainError]:
