@@ -17,13 +17,16 @@ def shop_settings() -> ShopSettings:
     return ShopSettings.current()
 
 
-def load_shops() -> tuple[StoredShop, ...]:
-    """Return what each site stores, for `SHOPS`. One query. None where the tables aren't as this code needs them."""
+def load_shops() -> tuple[StoredShop, ...] | None:
+    """Return what each site stores, for `SHOPS`. One query.
+
+    None where the database doesn't answer, or its tables aren't as this code needs them.
+    """
     try:
         with transaction.atomic():  # an error here must not end the transaction of whoever asks
             return tuple(map(_read, Site.objects.select_related("shopsettings").order_by("pk")))
     except Error:
-        return ()
+        return None
 
 
 def _read(site: Site) -> StoredShop:

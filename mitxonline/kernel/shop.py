@@ -130,7 +130,8 @@ def use_shop_of_host(host: str, *, port: int = 0) -> Iterator[None]:
 def forget_shops() -> None:
     """Read the stored values again, because they have changed."""
     global _kept
-    _kept = None
+    if _kept is not None:
+        _kept = 0.0, _kept[1]  # for when they can't be read
 
 
 def forget_older_shops(version: str) -> None:
@@ -154,8 +155,10 @@ def _find_stored() -> Stored:
     known = _kept
     if known is not None and time.monotonic() < known[0]:
         return known[1]
-    load: Callable[[], Stored] = import_string(settings.SHOPS)
+    load: Callable[[], Stored | None] = import_string(settings.SHOPS)
     stored = load()
+    if stored is None:  # The environment may name other accounts than the site, so what was known is the better guess.
+        stored = known[1] if known is not None else ()
     remember_shops(stored, seconds=settings.SHOPS_KEPT_SECONDS, version=_version)
     return stored
 

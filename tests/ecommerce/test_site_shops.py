@@ -23,6 +23,7 @@ from ecommerce.selectors.shop import load_shops
 from ecommerce.services.orders.numbers import new_order_number
 from ecommerce.services.shops import change_shop
 from mitxonline.kernel import clock
+from mitxonline.kernel.hosts import is_placeholder
 from mitxonline.kernel.mail import build_email
 from mitxonline.kernel.money import currency_problem
 from mitxonline.kernel.secrets import decrypt, encrypt
@@ -153,6 +154,17 @@ def test_stored_values_cost_one_query_per_process(django_assert_num_queries: Dja
         assert current_shop().partner_code == "ONE"
 
 
+def test_what_was_known_holds_while_the_database_cannot_be_asked() -> None:
+    """The environment may name another course site, gateway and currency."""
+    row = store(partner_code="ONE")
+    assert current_shop().partner_code == "ONE"
+    row.save()  # so it is read again
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        assert current_shop().partner_code == "ONE"
+    assert current_shop().partner_code == "ONE"
+
+
 def default_site_id() -> int:
     return current_shop().site_id or 0
 
@@ -163,6 +175,7 @@ def default_site_id() -> int:
         ("lms_url_root", "https://lms.example.com", "placeholder"),
         ("lms_url_root", "https://<lms-server>", "placeholder"),
         ("lms_url_root", "https://lms.example", "placeholder"),
+        ("lms_url_root", "https://lms.your-school.edu", "placeholder"),
         ("lms_url_root", "http://lms.school.edu", "https"),
         ("lms_url_root", "https://127.0.0.1:8000", "other machines"),
         ("lms_url_root", "lms.school.edu", "isn’t an address"),
@@ -187,6 +200,13 @@ def test_a_wrong_value_is_refused_in_words(settings: Any, name: str, value: str,
     with pytest.raises(ValidationError) as refused:
         ShopSettings(site=default_site(), **{name: value}).full_clean()
     assert word in str(refused.value.messages)
+
+
+def test_a_word_inside_a_name_is_no_placeholder() -> None:
+    for text in ("https://lms.find-your-way.edu", "shop@on-your-own.edu", "learn-at-your-pace.org"):
+        assert not is_placeholder(text)
+    for text in ("https://your-lms", "me@your_school.edu", "<your-lms>"):
+        assert is_placeholder(text)
 
 
 def test_in_development_http_and_this_machine_are_fine() -> None:
