@@ -22,6 +22,8 @@ from mitxonline.kernel.db import transaction_lock
 from mitxonline.kernel.hosts import is_host, is_placeholder
 from mitxonline.kernel.shop import Shop, forget_shops, shop_of_site
 
+MOST_LETTERS = 255  # of a site's name, which its home page has too
+
 
 class SetupRefused(Exception):
     """The site can't be set up like this; each sentence says what is wrong and what to do."""
@@ -95,6 +97,8 @@ def find_site(wish: SiteWish) -> Site | None:
 
 
 def _ensure_site(wish: SiteWish) -> tuple[Site, list[ShopChange], list[str]]:
+    if len(wish.name) > MOST_LETTERS:
+        raise SetupRefused(_("--site-name: at most %(n)d letters fit.") % {"n": MOST_LETTERS})
     site = find_site(wish)
     if site is None:
         hostname, port = split_domain(wish.domain)

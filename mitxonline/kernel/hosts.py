@@ -10,7 +10,9 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104
 # Domains that documents use and no one can have (RFC 2606), and a top-level domain that can't exist.
 _RESERVED = ("example.com", "example.org", "example.net")
 _RESERVED_ENDS = ("example", "invalid")
-_BLANK = re.compile(r"<[^<>@]*>|\{\{?[^{}]*\}?\}|\[[a-z -]+\]|change-?_?me|your[-_][\w-]+|somedomain\.", re.IGNORECASE)
+_BLANK = re.compile(
+    r"<[^<>@]*>|\{\{?[^{}]*\}?\}|\[[a-z -]+\]|change-?_?me|(?<![\w-])your[-_][\w-]+|somedomain\.", re.IGNORECASE
+)
 _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 
 

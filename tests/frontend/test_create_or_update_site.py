@@ -120,6 +120,8 @@ def test_everything_missing_is_listed_at_once_with_where_to_find_it() -> None:
 
 def test_wrong_and_missing_values_are_listed_together() -> None:
     before = state()
+    for domain in ("testserver", "two.school.edu"):
+        assert "--site-name: at most 255" in refusal(f"--site-domain={domain}", f"--site-name={'x' * 256}", *COMPLETE)
     said = refusal(
         "--site-domain=<site-domain>", "--lms-url-root=https://<lms-server>", "--partner-code=TOO LONG A CODE"
     )
