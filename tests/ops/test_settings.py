@@ -14,6 +14,7 @@ from dev.embedded.places import PROJECT
 from mitxonline import health, logs
 from mitxonline.kernel.breaker import permit
 from mitxonline.settings.env import require
+from mitxonline.settings.parts.cybersource import PARTS
 from mitxonline.settings.parts.payments import payment_page_origins
 from tests.ops.deploy_check import COMPLETE, REQUIRED, manage
 
@@ -68,7 +69,7 @@ def read_variables() -> set[str]:
     """Every variable the code, the Procfile or the compose file reads."""
     calls = r"env\.\w+\(|environ(?:\.get\(|\[)|(?:http_address|positive|set_default|_roles)\("
     reading = re.compile(rf"""(?:{calls})\s*["']([A-Z][A-Z0-9_]+)["']""")
-    names: set[str] = set()
+    names = set(PARTS.values())  # read by a loop
     for path in (*Path(PROJECT, "mitxonline").rglob("*.py"), *Path(PROJECT, "dev").rglob("*.py")):
         names |= set(reading.findall(path.read_text()))
     for name in ("Procfile", "docker-compose.yml"):
@@ -78,6 +79,7 @@ def read_variables() -> set[str]:
         "MAKELEVEL",
         "PYTEST_VERSION",
         "PYTEST_XDIST_WORKER",
+        "QUERY_STRING",  # of a request, not of the process
         "TEST_BROKER_URL",
     }
 
