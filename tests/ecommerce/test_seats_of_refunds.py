@@ -154,6 +154,23 @@ def test_a_part_that_a_bank_took_is_listed_too(order: Order) -> None:
     assert [facts(line) for line in order.lines.order_by("pk")] == [(0, 0, 0), (100, 1, 1)]
 
 
+def test_what_a_bank_takes_again_is_listed_again(order: Order) -> None:
+    line, payment_id = order.lines.order_by("pk")[1], order.attempts.get().payment_id
+
+    def hear(state: DisputeState) -> None:
+        notice = DisputeNotice(f"evt {state}", "dp_1", payment_id, Money("100", "USD"), state, "fraud")
+        follow_dispute(notice, gateway_name="till", now=NOON)
+
+    hear(DisputeState.LOST)
+    assign(order.refunds.get(), (line, 1))
+    hear(DisputeState.WON)
+    assert (facts(line), needing()) == ((0, 0, 0), [])
+    hear(DisputeState.LOST)
+    assert (facts(line), needing()) == ((50, 0, 0), [order])
+    assign(order.refunds.get(), (line, 2))
+    assert (facts(line), needing()) == ((100, 2, 2), [])
+
+
 def test_finance_says_which_seats_on_a_page(order: Order, desk: Client) -> None:
     one, two = order.lines.order_by("pk")
     refund = refund_there(order, "100")

@@ -446,6 +446,7 @@ def _book_dispute(dispute: Dispute, booked: Refund | None, share: Money, *, orde
         booked.lines.all().delete()
         booked.amount, booked.state, booked.failure = share.amount, RefundState.MARKED, ""
         booked.enrollment_after, booked.took_effect_at, booked.settled_at = EnrollmentAfter.KEEP, None, None
+        booked.seats_decided_at = None  # its seats went back to the buyer
         booked.save()
     if not booked.attempt.is_surplus:
         divide_among_lines(booked, order, now=now)
