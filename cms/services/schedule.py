@@ -25,9 +25,9 @@ NOT_PUBLISHED = "cms.publish.late"
 def publish_due(*, now: datetime) -> None:
     """Unpublish what has expired, then publish what is due. What fails is tried again the next time."""
     for expired in _find_expired(now):
-        _try(expired, partial(_expire, expired))
+        _try(expired, partial(_expire, expired, now))
     for revision in Revision.objects.filter(approved_go_live_at__lt=now).order_by("approved_go_live_at", "pk"):
-        _try(revision.content_object, partial(revision.publish, log_action="wagtail.publish.scheduled"))
+        _try(revision.content_object, partial(_publish, revision.pk, now))
 
 
 def _find_expired(now: datetime) -> Iterator[Any]:
@@ -38,7 +38,16 @@ def _find_expired(now: datetime) -> Iterator[Any]:
         yield from list(model.objects.filter(live=True, expire_at__lt=now).order_by("expire_at", "pk"))
 
 
-def _expire(instance: Any) -> None:
+def _publish(revision_id: int, now: datetime) -> None:
+    # Meanwhile an editor may have taken it off the schedule, or another worker has published it.
+    if (revision := Revision.objects.filter(pk=revision_id, approved_go_live_at__lt=now).first()) is not None:
+        revision.publish(log_action="wagtail.publish.scheduled")
+
+
+def _expire(instance: Any, now: datetime) -> None:
+    instance = type(instance).objects.filter(pk=instance.pk, live=True, expire_at__lt=now).first()
+    if instance is None:
+        return
     # Unpublishing clears every schedule. Whoever lets a page expire on Monday and go live on Friday means both.
     scheduled = list(instance.revisions.filter(approved_go_live_at__isnull=False))
     instance.unpublish(set_expired=True, log_action="wagtail.unpublish.scheduled")

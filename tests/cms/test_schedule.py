@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from wagtail.models import Page
+from wagtail.signals import page_published, page_unpublished
 from wagtail.test.utils.form_data import inline_formset, nested_form_data, rich_text, streamfield
 
 from b2b.models import ContractPage
@@ -126,6 +127,34 @@ def test_a_page_that_cannot_be_published_does_not_hold_up_the_others(caplog: pyt
     assert Page.objects.get(pk=first.pk).title == "First"
     said = [record for record in caplog.records if record.name == "cms.services.schedule"]
     assert {record.page for record in said} >= {first.pk}  # type: ignore[attr-defined]
+
+
+def test_what_is_taken_off_the_schedule_meanwhile_is_left_alone() -> None:
+    """Publishing the first pages may take long, and another worker or an editor may come in between."""
+    first, second, third = make_scheduled("first"), make_scheduled("second"), make_content_page("third")
+    for page in (first, second):
+        let_go_live(page)
+    let_expire(third)
+    let_expire(make_content_page("fourth"))
+
+    def come_between(instance: Page, **_kwargs: object) -> None:
+        if instance.slug == "first":
+            Page.objects.get(pk=second.pk).revisions.update(approved_go_live_at=None)
+
+    def keep_live(instance: Page, **_kwargs: object) -> None:
+        others = Page.objects.filter(slug__in=["third", "fourth"]).exclude(pk=instance.pk)
+        others.update(expire_at=None)
+
+    page_published.connect(come_between)
+    page_unpublished.connect(keep_live)
+    try:
+        call_command("publish_scheduled")
+    finally:
+        page_published.disconnect(come_between)
+        page_unpublished.disconnect(keep_live)
+    assert Page.objects.get(pk=first.pk).title == "First changed"
+    live = Page.objects.filter(slug__in=["third", "fourth"], live=True).count()
+    assert (Page.objects.get(pk=second.pk).title, live) == ("Second", 1)
 
 
 def test_it_is_published_once_the_neighbor_has_gone() -> None:
