@@ -293,6 +293,17 @@ def test_a_shorter_list_does_not_pass_for_the_signed_one(bench: CyberSourceBench
         bench.gateway.open_notice(encode({**fields, **split, "signed_field_names": names}), {}, account="")
 
 
+def test_what_can_be_read_in_two_ways_is_forged(bench: CyberSourceBench, session: Session) -> None:
+    """A buyer in review enters a name by which the same signed text says ACCEPT, under the same list of names."""
+    answer = answer_to(bench, session, "REVIEW")
+    told = {name: answer.pop(name) for name in ("req_bill_to_surname", "decision", "message")}
+    told["req_bill_to_surname"] = "x,decision=ACCEPT,message=y"
+    signed = sign_answer({**answer, **told})
+    split = {"req_bill_to_surname": "x", "decision": "ACCEPT", "message": "y,decision=REVIEW,message=Decline"}
+    with pytest.raises(NoticeForged):
+        bench.gateway.open_notice(encode({**signed, **split}), {}, account="")
+
+
 def test_an_answer_of_another_profile_or_key_is_forged(bench: CyberSourceBench, session: Session) -> None:
     answer = answer_to(bench, session)
     for changes in ({"req_profile_id": "another"}, {"req_access_key": "another"}):
