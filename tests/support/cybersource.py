@@ -69,6 +69,8 @@ class CyberSourceServer(HttpDouble):
         self.keeps_keys = False
         # Whether it refuses a transactionId that it has had: only with one processor.
         self.refuses_repeats = False
+        # Whether a search also finds what shares only a part of the number.
+        self.finds_parts = False
         self._late: set[str] = set()
         self._answers: dict[str, tuple[int, dict[str, Any]]] = {}
         self._repeats: set[str] = set()
@@ -297,7 +299,9 @@ class CyberSourceServer(HttpDouble):
         code = re.fullmatch(r"clientReferenceInformation\.code:([\w-]+)", content["query"])
         assert code, content["query"]
         found = [
-            each for each in self.transactions.values() if each["code"] == code[1] and each["id"] not in self._late
+            each
+            for each in self.transactions.values()
+            if (each["code"] == code[1] or self.finds_parts) and each["id"] not in self._late
         ]
         offset, limit = content["offset"], content["limit"]
         page = found[offset : offset + limit]

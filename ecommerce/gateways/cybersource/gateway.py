@@ -147,7 +147,7 @@ class CyberSourceGateway:
         """Free the buyer's card of an authorization whose money wasn't taken."""
         api = _api(session.account)
         with _reading():
-            for each in api.search(_by_number(session)):
+            for each in _search(api, session.session_id):
                 if is_done(each, "ics_auth"):
                     amounts = each["orderInformation"]["amountDetails"]
                     api.post(
@@ -169,7 +169,7 @@ class CyberSourceGateway:
         """Search for the payments with our number. New ones are found after a delay, so OPEN isn't the last word."""
         api = _api(session.account)
         with _reading():
-            found = list(api.search(_by_number(session)))
+            found = _search(api, session.session_id)
             if (paid := next((each for each in found if is_done(each, "ics_bill")), None)) is not None:
                 return _read_payment(api.transaction(_id(paid)), session)
             if any(is_done(each, "ics_auth") for each in found):
@@ -295,8 +295,14 @@ class CyberSourceGateway:
         return _uuid(answer["req_transaction_uuid"]), outcome_of(answer)
 
 
-def _by_number(session: Session) -> str:
-    return f"clientReferenceInformation.code:{session.session_id}"
+def _search(api: Api, code: str) -> list[Mapping[str, Any]]:
+    """Return the transactions with this code, the oldest first. The search may find others by a part of theirs."""
+    found = api.search(f"clientReferenceInformation.code:{code}")
+    return [each for each in found if _code(each) in ("", code)]
+
+
+def _code(transaction: Mapping[str, Any]) -> str:
+    return str((transaction.get("clientReferenceInformation") or {}).get("code") or "")
 
 
 def _keys(account: str) -> Mapping[str, Any]:
@@ -456,9 +462,7 @@ def _kind_of_payment(api: Api, payment_id: str) -> str:
 
 def _find_refund(api: Api, reference: str) -> RefundResult | None:
     with _reading():
-        found = [
-            each for each in api.search(f"clientReferenceInformation.code:{reference}") if was_asked(each, "ics_credit")
-        ]
+        found = [each for each in _search(api, reference) if was_asked(each, "ics_credit")]
         # One that was refused doesn't hide one that wasn't.
         found.sort(key=lambda each: is_done(each, "ics_credit"))
         return _refund_result(found[-1]) if found else None
@@ -487,7 +491,7 @@ def _refund_state(refund: Mapping[str, Any]) -> RefundState:
 
 def _refund_notice(refund: Mapping[str, Any], payment_id: str) -> RefundNotice:
     result = _refund_result(refund)
-    code = str((refund.get("clientReferenceInformation") or {}).get("code") or "")
+    code = _code(refund)
     return RefundNotice(
         event_id="",
         refund_id=result.refund_id,

@@ -352,6 +352,15 @@ def test_a_payment_the_search_does_not_know_yet_is_open(bench: CyberSourceBench,
     assert bench.gateway.look_up(session).paid == session.total
 
 
+def test_a_payment_found_by_a_part_of_its_number_is_not_ours(bench: CyberSourceBench, session: Session) -> None:
+    other = begun(bench.gateway, session.total)
+    bench.pay(other)
+    bench.server.finds_parts = True
+    assert bench.gateway.look_up(session).outcome is PaymentOutcome.OPEN
+    assert bench.gateway.look_up(other).outcome is PaymentOutcome.PAID
+    assert bench.gateway.look_up_refund(refund_of(bench.gateway.look_up(other).payment_id), "") is None
+
+
 def test_a_page_nobody_paid_on_has_ended_with_its_time(gateway: CyberSourceGateway, session: Session) -> None:
     over = replace(session, expires_at=clock.now() - timedelta(seconds=1))
     assert gateway.look_up(over).outcome is PaymentOutcome.EXPIRED
