@@ -119,7 +119,7 @@ def _webhooks(account: str) -> list[str]:
 
 def _is_object(body: bytes) -> bool:
     try:
-        return isinstance(json.loads(body), dict)
+        return isinstance(json.loads(body.decode()), dict)  # json.loads itself would take other encodings too
     except (RecursionError, ValueError):
         return False
 

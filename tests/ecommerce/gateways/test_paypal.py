@@ -381,6 +381,14 @@ class TestSignature:
         assert self.opened(gateway, body, headers) == "X"
         assert not paypal_api.calls_to(CERTIFICATES)
 
+    @pytest.mark.parametrize("body", ['{"id": "WH-1"}'.encode("utf-16"), b'{"id": "\xed\xa0\x80"}', b'{"id": "\xff"}'])
+    def test_what_is_not_utf_8_is_forged_and_not_asked_about(
+        self, gateway: PayPalGateway, paypal_api: PayPalServer, body: bytes
+    ) -> None:
+        with pytest.raises(NoticeForged):
+            self.opened(gateway, body, {**paypal_api.sign(body), "PAYPAL-AUTH-ALGO": "SHA512withRSA"})
+        assert not paypal_api.calls
+
     def test_a_certificate_that_paypal_does_not_have_is_forged(
         self, gateway: PayPalGateway, paypal_api: PayPalServer
     ) -> None:
