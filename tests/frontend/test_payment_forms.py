@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
+from unittest.mock import Mock
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -15,13 +18,15 @@ from courses.models import Enrollment
 from ecommerce.enums import AttemptState, NoticeState, OrderState, RefundState, ReviewCause
 from ecommerce.models import GatewayNotice, Order, PaymentAttempt, Refund
 from ecommerce.selectors.refund_plan import RefundChoice
+from ecommerce.services.payment import forms
 from ecommerce.services.payment.notices import process_notice
+from ecommerce.services.payment.payments import check_order
 from ecommerce.services.payment.pending import check_due_payments
 from ecommerce.services.refunds.refunds import look_up_refund, refund_order, sweep_refunds
 from mitxonline.users.models import User
 from tests.ecommerce.paying import latest_attempt, place_order
 from tests.factories import make_user
-from tests.support.cybersource import CyberSourceServer, encode, sign_answer
+from tests.support.cybersource import CyberSourceServer, account, encode, sign_answer
 from tests.support.reading import read
 
 pytestmark = pytest.mark.django_db
@@ -315,6 +320,53 @@ def test_two_tabs_pay_once(
     order.refresh_from_db()
     assert order.state == OrderState.FULFILLED
     assert [each.state for each in order.attempts.all()] == [AttemptState.PAID]
+
+
+def test_a_second_payment_of_one_form_waits_for_finance(
+    cybersource_api: CyberSourceServer, client_of_buyer: Client, order: Order
+) -> None:
+    """Two tabs are opened in the last minute of the form, and paid more than fifteen minutes apart."""
+    first = pay(cybersource_api, client_of_buyer, order)
+    attempt = latest_attempt(order)
+    cybersource_api.payment(attempt.session_id)["at"] -= timedelta(minutes=16)
+    second = encode(cybersource_api.decide(str(attempt.reference)))
+    for body in (first, second, first, second):
+        post(RETURN, body)
+    check_order(order_id=order.pk, now=timezone.now())
+    order.refresh_from_db()
+    one, other = order.attempts.order_by("pk")
+    assert order.state == OrderState.FULFILLED
+    assert (one.state, one.is_surplus) == (AttemptState.PAID, False)
+    assert (other.state, other.is_surplus, other.paid_money) == (AttemptState.PAID, True, order.money)
+    assert {one.payment_id, other.payment_id} == set(cybersource_api.transactions)
+    assert [refund.state for refund in other.refunds.all()] == [RefundState.MARKED]
+
+
+def test_an_answer_of_another_account_is_only_a_hint(
+    cybersource_api: CyberSourceServer, client_of_buyer: Client, order: Order, settings: Any
+) -> None:
+    """The shop of another host has its own profile, and whoever has its key could sign an answer for our order."""
+    answer = sign_answer(dict(parse_qsl(pay(cybersource_api, client_of_buyer, order).decode())), secret="theirs")
+    cybersource_api.transactions.clear()
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.CYBERSOURCE_ACCOUNTS = {"": account(), "other.example": account() | {"secret_keys": ["theirs"]}}
+    post(RETURN, encode(answer), headers={"Host": "other.example"})
+    order.refresh_from_db()
+    assert GatewayNotice.objects.get().account == "other.example"
+    assert order.state == OrderState.PENDING
+
+
+def test_an_answer_that_cannot_be_processed_now_leads_on(
+    cybersource_api: CyberSourceServer, client_of_buyer: Client, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error page would replace the buyer's cookies, and say nothing of the order."""
+    body = pay(cybersource_api, client_of_buyer, order)
+    with monkeypatch.context() as patch:
+        patch.setattr(forms, "process_notice", Mock(side_effect=OperationalError("deadlock detected")))
+        assert post(RETURN, body)["Location"] == f"/payment/completed/{latest_attempt(order).reference}/"
+    process_notice(notice_id=GatewayNotice.objects.get().pk, now=timezone.now())
+    order.refresh_from_db()
+    assert order.state == OrderState.FULFILLED
 
 
 def test_money_for_an_attempt_that_was_given_up_is_not_lost(

@@ -294,7 +294,7 @@ def _settle_attempt(attempt_id: int, notice: PaymentNotice, *, now: datetime) ->
 
 def _apply_payment_notice(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> bool:
     """Record what the gateway says, and return whether to fulfill the order now."""
-    if _is_from_unknown_session(notice, attempt):
+    if _is_from_unknown_session(notice, attempt) or _is_second_payment(notice, attempt):
         _record_unexpected_payment(attempt, order, notice, now=now)
         return False
     if wrong := mismatch_reason(notice, attempt):
@@ -356,20 +356,31 @@ def _is_from_unknown_session(notice: PaymentNotice, attempt: PaymentAttempt) -> 
     return is_money and is_ours and are_known and attempt.session_id != notice.session_id
 
 
+def _is_second_payment(notice: PaymentNotice, attempt: PaymentAttempt) -> bool:
+    """Whether a page that was paid was paid once more, by another payment: two tabs may show the same page."""
+    is_money = notice.outcome is PaymentOutcome.PAID and notice.paid is not None and notice.payment_id != ""
+    is_other = attempt.state == AttemptState.PAID and attempt.payment_id not in ("", notice.payment_id)
+    return is_money and is_other and not mismatch_reason(notice, attempt)
+
+
 def _record_unexpected_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice, *, now: datetime) -> None:
-    """Record a payment that came with an attempt's reference by an unknown session, as an attempt of its own.
+    """Record a payment that came with an attempt's reference and isn't the attempt's, as an attempt of its own.
 
     It is real money and has to be refundable. A second payment is marked for finance. A first one sends the order to
     review, because we didn't open that session or lost track of it.
     """
-    known = PaymentAttempt.objects.filter(gateway=attempt.gateway, session_id=notice.session_id)
-    if notice.paid is None or known.exists():
+    is_same_page = notice.session_id in ("", attempt.session_id)
+    same = Q(payment_id=notice.payment_id) if is_same_page else Q(session_id=notice.session_id)
+    if notice.paid is None or PaymentAttempt.objects.filter(same, gateway=attempt.gateway).exists():
         return
+    note = _("a second payment on the page of payment %(id)d")
+    if not is_same_page:
+        note = _("came with the reference of payment %(id)d, by another session")
     payment = PaymentAttempt(
         order=order,
         gateway=attempt.gateway,
         account=attempt.account,
-        session_id=notice.session_id,
+        session_id="" if is_same_page else notice.session_id,
         amount=attempt.amount,
         currency=attempt.currency,
         started_at=now,
@@ -379,11 +390,12 @@ def _record_unexpected_payment(attempt: PaymentAttempt, order: Order, notice: Pa
         paid_amount=notice.paid.amount,
         paid_currency=notice.paid.currency,
         paid_with=notice.paid_with[:100],
-        note=_("came with the reference of payment %(id)d, by another session") % {"id": attempt.pk},
+        note=note % {"id": attempt.pk},
     )
     payment.idempotency_key = f"found:{payment.reference}"
     payment.save()
-    logger.error("payment by an unknown gateway session", extra={"attempt": payment.pk, "order": order.pk})
+    if not is_same_page:
+        logger.error("payment by an unknown gateway session", extra={"attempt": payment.pk, "order": order.pk})
     if _is_paid_by_another(order, payment) or order.state == OrderState.REFUNDED:
         mark_for_refund(attempt_id=payment.pk, reason=_("the order had been paid before"), now=now)
     else:
