@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db import DatabaseError
 
 from ecommerce.enums import AttemptState, OrderState
 from ecommerce.errors.checkout import GatewayUnknown
@@ -17,6 +18,7 @@ from ecommerce.models import PaymentAttempt
 from ecommerce.services.payment.notices import process_notice, receive_notice
 from ecommerce.services.payment.payments import find_buyers_attempt
 from ecommerce.services.payment.sessions import make_request
+from mitxonline.kernel.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,8 @@ def take_answer(
         process_notice(notice_id=notice.pk, now=now)
     except PaymentFailed as failure:
         logger.warning("answer left to the worker", extra={"notice": notice.pk, "code": failure.code})
+    except (DatabaseError, DomainError):
+        logger.exception("answer left to the worker", extra={"notice": notice.pk})
     return reference, outcome
 
 

@@ -124,7 +124,7 @@ def _act_on_notice(notice: GatewayNotice, *, now: datetime) -> tuple[NoticeState
     content = gateway.read_notice(notice.body.encode(), account=notice.account)
     match content:
         case PaymentNotice():
-            return _act_on_payment(content, gateway, now=now)
+            return _act_on_payment(content, gateway, notice.account, now=now)
         case RefundNotice() | RefundsChanged() | DisputeNotice():
             return _act_on_aftermath(content, gateway, notice.account, now=now)
         case OtherNotice():
@@ -132,9 +132,11 @@ def _act_on_notice(notice: GatewayNotice, *, now: datetime) -> tuple[NoticeState
 
 
 def _act_on_payment(
-    content: PaymentNotice, gateway: PaymentGateway, *, now: datetime
+    content: PaymentNotice, gateway: PaymentGateway, account: str, *, now: datetime
 ) -> tuple[NoticeState, int | None]:
     """Ask the gateway about the payment: a notice is only a hint, unless its gateway says that it is the last word.
+
+    It is a hint too where another account of ours signed it than the one that the payment belongs to.
 
     One that contradicts what we know is acted on as it is, without asking. Asking about our attempt would answer for
     another payment, and this one would never reach staff.
@@ -142,7 +144,8 @@ def _act_on_payment(
     attempt = find_attempt(content, gateway.name)
     if attempt is None:
         return NoticeState.UNKNOWN, None
-    if content.is_final or mismatch_reason(content, attempt):
+    is_final = content.is_final and attempt.account == account
+    if is_final or mismatch_reason(content, attempt):
         return NoticeState.DONE, settle_notice(notice=content, gateway_name=gateway.name, now=now).pk
     if not attempt.session_id and content.session_id:  # we crashed before the gateway's answer named the session
         PaymentAttempt.objects.filter(pk=attempt.pk, session_id="").update(session_id=content.session_id)
