@@ -67,11 +67,11 @@ def canceled(request: HttpRequest, reference: UUID) -> HttpResponse:
     """The buyer left the payment page: ask the gateway, because this URL can also be opened after paying.
 
     Only if the gateway says that nothing was paid, the order is given up and the buyer reads so: code and seat are free
-    for others, and the cart is unchanged. If money arrived, is on its way, or may be, the receipt says which. A
-    declined card leaves the order as it is.
+    for others, and the cart is unchanged. If money arrived, is on its way, or may be, the receipt says which. Money
+    that the buyer approved before isn’t taken. A declined card leaves the order as it is.
     """
     attempt = find_buyers_attempt(reference=reference, user_id=account_id(request))
-    order = _ask_gateway(attempt)
+    order = _ask_gateway(attempt, may_take=False)
     if _is_certainly_unpaid(order) and attempt.state == AttemptState.DECLINED:
         messages.error(request, _declined_message(order, attempt.decline))
         return redirect("cart")
@@ -149,11 +149,11 @@ def sandbox(request: HttpRequest, reference: UUID) -> HttpResponse:
     return render(request, "frontend/payment/sandbox.html", context)
 
 
-def _ask_gateway(attempt: PaymentAttempt) -> Order:
+def _ask_gateway(attempt: PaymentAttempt, *, may_take: bool = True) -> Order:
     """The order after asking the gateway, which isn’t asked about a payment attempt that has ended."""
     if attempt.state not in UNSETTLED_STATES:
         return attempt.order
-    order = confirm_return(attempt_id=attempt.pk, now=clock.now())
+    order = confirm_return(attempt_id=attempt.pk, now=clock.now(), may_take=may_take)
     attempt.refresh_from_db(fields=["state", "decline"])
     return order
 

@@ -259,6 +259,45 @@ class TestSwitching:
         buyer.come_back(attempt)
         assert (buyer.order.state, paypal.captures) == (OrderState.CANCELED, {})
 
+    def test_one_who_approves_and_then_cancels_is_not_charged(self, both: tuple[StripeServer, PayPalServer]) -> None:
+        _stripe, paypal = both
+        buyer = Buyer()
+        buyer.check_out("paypal")
+        attempt = latest_attempt(buyer.order)
+        paypal.approve(attempt.session_id)
+        page = buyer.client.get(f"/payment/canceled/{attempt.reference}/", follow=True).content.decode()
+        assert "You weren’t charged" in page
+        assert (buyer.order.state, paypal.captures) == (OrderState.CANCELED, {})
+        post_notice(paypal, attempt.session_id, timezone.now())
+        assert (buyer.order.state, paypal.captures) == (OrderState.CANCELED, {})
+
+    def test_no_money_is_taken_once_the_hold_is_over(self, both: tuple[StripeServer, PayPalServer]) -> None:
+        """The code or the seat may be someone else's by now, and the sweep is about to cancel the order."""
+        _stripe, paypal = both
+        buyer = Buyer()
+        buyer.check_out("paypal")
+        attempt = latest_attempt(buyer.order)
+        paypal.approve(attempt.session_id)
+        Order.objects.update(hold_until=timezone.now() - timedelta(seconds=1))
+        assert "You weren’t charged there." in buyer.come_back(attempt).content.decode()
+        assert (buyer.order.state, paypal.captures) == (OrderState.PENDING, {})
+
+    def test_a_claim_that_took_nothing_is_open_again(self, both: tuple[StripeServer, PayPalServer]) -> None:
+        """PayPal wants the buyer back, and the process that read so died before it wrote it down."""
+        _stripe, paypal = both
+        buyer = Buyer()
+        buyer.check_out("paypal")
+        attempt = latest_attempt(buyer.order)
+        paypal.orders[attempt.session_id]["status"] = "PAYER_ACTION_REQUIRED"
+        now = timezone.now()
+        PaymentAttempt.objects.update(state=AttemptState.PROCESSING, capture_until=now)
+        confirm_attempt(attempt_id=attempt.pk, now=now - timedelta(seconds=1))
+        attempt.refresh_from_db()
+        assert attempt.state == AttemptState.PROCESSING
+        confirm_attempt(attempt_id=attempt.pk, now=now)
+        attempt.refresh_from_db()
+        assert (attempt.state, attempt.capture_until) == (AttemptState.STARTED, None)
+
 
 def test_capturing_is_claimed_by_one(both: tuple[StripeServer, PayPalServer]) -> None:
     """The buyer's return while the notice's call is running asks for nothing twice."""

@@ -51,10 +51,11 @@ BEING_CAPTURED = Q(state=AttemptState.PROCESSING, capture_until__isnull=False)
 MISSING_AFTER = timedelta(days=1)
 
 
-def confirm_attempt(*, attempt_id: int, now: datetime) -> Order:
+def confirm_attempt(*, attempt_id: int, now: datetime, may_take: bool = True) -> Order:
     """Ask the gateway about a payment attempt and act on the answer; safe to call at any time and any number of times.
 
-    An attempt that never reached its gateway stays as it is. Raises PaymentFailed where the gateway doesn't answer.
+    Without ``may_take``, money that the buyer approved isn't taken. An attempt that never reached its gateway stays as
+    it is. Raises PaymentFailed where the gateway doesn't answer.
     """
     refuse_in_transaction()
     attempt = PaymentAttempt.objects.select_related("order").get(pk=attempt_id)
@@ -62,20 +63,20 @@ def confirm_attempt(*, attempt_id: int, now: datetime) -> Order:
         return attempt.order
     gateway = find_gateway(attempt)
     notice = gateway.look_up(make_session(attempt))
-    if notice.outcome is PaymentOutcome.APPROVED:
+    if notice.outcome is PaymentOutcome.APPROVED and may_take:
         notice = _take_approved(attempt, notice, gateway, now=now)
     return _act_on_answer(notice, attempt, gateway, now=now)
 
 
-def confirm_return(*, attempt_id: int, now: datetime) -> Order:
-    """Confirm the attempt of a buyer who came back from its payment page.
+def confirm_return(*, attempt_id: int, now: datetime, may_take: bool = True) -> Order:
+    """Confirm the attempt of a buyer who came back from its payment page; without ``may_take``, to leave it.
 
     Where the gateway doesn't answer, record that the buyer came back, so that the page doesn't claim that nothing was
     paid, and let the worker ask at once. The page doesn't queue behind other calls to a slow gateway.
     """
     try:
         with without_queueing():
-            return confirm_attempt(attempt_id=attempt_id, now=now)
+            return confirm_attempt(attempt_id=attempt_id, now=now, may_take=may_take)
     except PaymentFailed as failure:
         logger.warning("gateway check failed", extra={"attempt": attempt_id, "retriable": failure.retriable})
         waiting = PaymentAttempt.objects.filter(pk=attempt_id)
@@ -228,12 +229,13 @@ def _take_approved(
 ) -> PaymentNotice:
     """Take the money that the buyer approved, if the order wants it.
 
-    A page that was given up can't be paid any more, because no one takes its money.
+    A page that was given up, or whose order is held no longer, can't be paid any more, because no one takes its money.
     """
     if _begin_capture(attempt, notice, now=now):
         return _capture(attempt, gateway, now=now)
-    is_given_up = PaymentAttempt.objects.filter(pk=attempt.pk, state=AttemptState.CLOSING).exists()
-    return replace(notice, outcome=PaymentOutcome.EXPIRED) if is_given_up else notice
+    is_over = Q(state=AttemptState.CLOSING) | Q(state=AttemptState.STARTED, order__hold_until__lte=now)
+    has_ended = PaymentAttempt.objects.filter(is_over, pk=attempt.pk).exists()
+    return replace(notice, outcome=PaymentOutcome.EXPIRED) if has_ended else notice
 
 
 def _begin_capture(attempt: PaymentAttempt, notice: PaymentNotice, *, now: datetime) -> bool:
@@ -248,7 +250,10 @@ def _begin_capture(attempt: PaymentAttempt, notice: PaymentNotice, *, now: datet
         order = Order.objects.locked().get(attempts=attempt.pk)
         current = PaymentAttempt.objects.locked().get(pk=attempt.pk)
         is_over = current.capture_until is not None and current.capture_until <= now
-        is_open = current.state == AttemptState.STARTED or (current.state == AttemptState.PROCESSING and is_over)
+        is_held = order.hold_until is None or order.hold_until > now  # else codes and seats may be someone else's
+        is_open = (current.state == AttemptState.STARTED and is_held) or (
+            current.state == AttemptState.PROCESSING and is_over
+        )
         is_paid = order.attempts.filter(state__in=PAYING_STATES).exclude(pk=attempt.pk).exists()
         if order.state != OrderState.PENDING or not is_open or is_paid:
             return False
@@ -457,9 +462,8 @@ def _record_unpaid(attempt: PaymentAttempt, order: Order, notice: PaymentNotice,
         PaymentOutcome.PROCESSING: AttemptState.PROCESSING,
     }
     new_state, old_state = states.get(notice.outcome), attempt.state
-    if notice.outcome is PaymentOutcome.OPEN and attempt.came_back_at is not None:
-        attempt.came_back_at = None
-        attempt.save(update_fields=["came_back_at"])
+    if notice.outcome is PaymentOutcome.OPEN:
+        _open_again(attempt, now=now)
     if old_state not in UNSETTLED_STATES or new_state in (None, old_state):
         return
     if new_state == AttemptState.PROCESSING:
@@ -474,6 +478,17 @@ def _record_unpaid(attempt: PaymentAttempt, order: Order, notice: PaymentNotice,
     if new_state == AttemptState.DECLINED and _ends_order(attempt, order, old_state, now):
         close_order(order=order, to=OrderState.DECLINED, now=now, reason=_("the bank declined the payment"))
         publish(PaymentDeclined(order_id=order.pk, purchaser_id=order.purchaser_id))
+
+
+def _open_again(attempt: PaymentAttempt, *, now: datetime) -> None:
+    """Record that the buyer can still pay. Whoever was to take the money took none, if their time is over."""
+    is_claim_over = attempt.capture_until is not None and attempt.capture_until <= now
+    if attempt.state == AttemptState.PROCESSING and is_claim_over:
+        attempt.state, attempt.capture_until = AttemptState.STARTED, None
+    elif attempt.came_back_at is None:
+        return
+    attempt.came_back_at = None
+    attempt.save(update_fields=["state", "capture_until", "came_back_at"])
 
 
 def _ends_order(attempt: PaymentAttempt, order: Order, old_state: str, now: datetime) -> bool:
