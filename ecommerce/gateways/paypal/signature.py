@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import zlib
 from base64 import b64decode
 from binascii import Error as NotBase64
@@ -38,7 +39,8 @@ logger = logging.getLogger(__name__)
 
 LIVE_HOSTS = frozenset({"api.paypal.com", "api-m.paypal.com"})
 TRIAL_HOSTS = frozenset({"api.sandbox.paypal.com", "api-m.sandbox.paypal.com"})
-CERTIFICATE_PATH = "/v1/notifications/certs/"
+# A name alone: a client would take %2e%2e/ for the folder above.
+_CERTIFICATE = re.compile(r"/v1/notifications/certs/[A-Za-z0-9_-]+")
 # To whom the certificate is made out.
 LIVE_NAME, TRIAL_NAME = "messageverificationcerts.paypal.com", "messageverificationcerts.sandbox.paypal.com"
 
@@ -131,9 +133,7 @@ def _is_paypals_address(address: str) -> bool:
         port, base_port = parts.port, base.port
     except ValueError:
         return False
-    if parts.username or parts.password or parts.query or parts.fragment or ".." in parts.path:
-        return False
-    if not parts.path.startswith(CERTIFICATE_PATH):
+    if parts.username or parts.password or parts.query or parts.fragment or not _CERTIFICATE.fullmatch(parts.path):
         return False
     hosts = TRIAL_HOSTS if is_trial() else LIVE_HOSTS
     is_paypal = parts.scheme == "https" and parts.hostname in hosts and port in (None, 443)

@@ -290,6 +290,7 @@ class TestSignature:
             "http://api.sandbox.paypal.com/v1/notifications/certs/CERT-1",
             "https://api.sandbox.paypal.com:8443/v1/notifications/certs/CERT-1",
             "https://api.sandbox.paypal.com/v1/notifications/certs/../../x",
+            "https://api.sandbox.paypal.com/v1/notifications/certs/%2e%2e/%2e%2e/x",
             "https://api.sandbox.paypal.com/other/CERT-1",
             "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1?x=1",
             "https://api.paypal.com/v1/notifications/certs/CERT-1",  # the live one, for test money
