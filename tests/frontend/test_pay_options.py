@@ -282,6 +282,29 @@ class TestSwitching:
         assert "You weren’t charged there." in buyer.come_back(attempt).content.decode()
         assert (buyer.order.state, paypal.captures) == (OrderState.PENDING, {})
 
+    def test_an_answer_nobody_knows_opens_no_second_page(self, both: tuple[StripeServer, PayPalServer]) -> None:
+        """PayPal says a word of tomorrow about the money: it may have moved."""
+        stripe, paypal = both
+        buyer = Buyer()
+        buyer.check_out("paypal")
+        attempt = latest_attempt(buyer.order)
+        paypal.approve(attempt.session_id)
+        capture = {"id": "C1", "status": "TOMORROW", "amount": {"currency_code": "USD", "value": "200.00"}}
+        told = {"id": attempt.session_id, "status": "COMPLETED"}
+        paypal.fail("/capture$", 201, told | {"purchase_units": [{"payments": {"captures": [capture]}}]})
+        assert "weren’t charged" not in buyer.come_back(attempt).content.decode()
+        assert latest_attempt(buyer.order).state == AttemptState.PROCESSING
+        assert buyer.check_out("stripe").status_code != 302
+        assert stripe.sessions == {}
+
+    def test_a_page_that_ended_nobody_knows_how_is_not_replaced(self, both: tuple[StripeServer, PayPalServer]) -> None:
+        stripe, paypal = both
+        buyer = Buyer()
+        buyer.check_out("paypal")
+        paypal.orders[latest_attempt(buyer.order).session_id]["status"] = "TOMORROW"
+        assert buyer.check_out("stripe").status_code != 302
+        assert stripe.sessions == {}
+
     def test_a_claim_that_took_nothing_is_open_again(self, both: tuple[StripeServer, PayPalServer]) -> None:
         """PayPal wants the buyer back, and the process that read so died before it wrote it down."""
         _stripe, paypal = both

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from ecommerce.enums import PAYING_STATES, UNSETTLED_STATES, AttemptState, OrderState, ReviewCause
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.events import PaymentDeclined
-from ecommerce.gateways.base import PaymentFailed, PaymentGateway, PaymentNotice, PaymentOutcome
+from ecommerce.gateways.base import NOT_YET, PaymentFailed, PaymentGateway, PaymentNotice, PaymentOutcome
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, PaymentAttempt
 from ecommerce.selectors.business import business_details
@@ -89,7 +89,7 @@ def confirm_return(*, attempt_id: int, now: datetime, may_take: bool = True) -> 
 def end_session(*, attempt_id: int, now: datetime) -> Order:
     """End the payment page of an attempt that was given up. Where the buyer paid first, the payment counts.
 
-    Raises PaymentFailed where the gateway doesn't answer.
+    Raises PaymentFailed where the gateway doesn't answer, or not whether the page was paid.
     """
     refuse_in_transaction()
     attempt = PaymentAttempt.objects.select_related("order").get(pk=attempt_id)
@@ -97,6 +97,8 @@ def end_session(*, attempt_id: int, now: datetime) -> Order:
         return attempt.order
     gateway = find_gateway(attempt)
     notice = gateway.expire(make_session(attempt))
+    if notice.outcome is PaymentOutcome.UNKNOWN:
+        raise PaymentFailed("the gateway doesn't say how the page ended", retriable=True, code=NOT_YET)
     if notice.outcome is PaymentOutcome.PAID and notice.paid is None:
         # The answer to ending a page may leave the amount out.
         notice = gateway.look_up(make_session(attempt))
@@ -276,6 +278,8 @@ def _capture(attempt: PaymentAttempt, gateway: PaymentGateway, *, now: datetime)
         raise
     if notice.outcome in (PaymentOutcome.PAID, PaymentOutcome.PROCESSING):
         mine.update(capture_until=None, ask_at=now + timedelta(seconds=settings.PAYMENT_PROCESSING_ASK_SECONDS))
+    elif notice.outcome is PaymentOutcome.UNKNOWN:  # the money may have moved
+        mine.update(capture_until=now)
     else:
         mine.update(capture_until=None, came_back_at=None, state=AttemptState.STARTED)
     return notice
