@@ -62,6 +62,16 @@ class GatewayNotHere(RefundRefused):
     gateway: str
 
 
+class RefundNotWhole(RefundRefused):
+    """The gateway takes no fractions of a currency that has them, as some do of the forint."""
+
+    code = "refund_not_whole"
+    message = _("{gateway} can’t refund {amount}: it takes only whole amounts of this currency.")
+    advice = _("Enter a whole amount.")
+    gateway: str
+    amount: str
+
+
 class RefundUnknown(NotFound):
     code = "refund_unknown"
 

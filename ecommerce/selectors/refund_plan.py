@@ -20,6 +20,7 @@ from ecommerce.errors.refunds import (
     RefundAmountNeeded,
     RefundDisputed,
     RefundLinesUnknown,
+    RefundNotWhole,
     RefundTooMuch,
     SeatsNotDelivered,
     TooManySeats,
@@ -167,7 +168,8 @@ def find_free_lines(order: Order, line_ids: tuple[int, ...] | None) -> list[Orde
 def plan_order_refund(order: Order, choice: RefundChoice) -> RefundPlan:
     """Plan a refund of an order in hand; under the order's lock the plan can't go stale. Raises RefundRefused."""
     attempt = _choose_attempt(order, choice.attempt_id)
-    if attempt.gateway not in gateways():
+    gateway = gateways().get(attempt.gateway)
+    if gateway is None:
         raise GatewayNotHere(gateway=gateway_name(attempt.gateway))
     if attempt.disputes.filter(state__in=WITH_BANK_STATES).exists():
         raise RefundDisputed(number=order.number)
@@ -178,6 +180,8 @@ def plan_order_refund(order: Order, choice: RefundChoice) -> RefundPlan:
         refuse_impossible_seats(order, lines, chosen)
     remaining = {line: price_of_seats(line, chosen[line.pk]) if chosen else remaining_price(line) for line in lines}
     amount = _choose_amount(order, attempt, replace(choice, line_ids=line_ids), remaining)
+    if not gateway.can_take(amount):
+        raise RefundNotWhole(gateway=gateway_name(gateway.name), amount=amount.formatted())
     excess = find_excess(order) if line_ids is None else order.money.zero
     shares = divide_amount(amount, remaining, excess=excess)
     if chosen:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ecommerce.enums import EnrollmentAfter, OrderState
-from ecommerce.errors.refunds import NothingToRefund, RefundAmountNeeded, RefundTooMuch
+from ecommerce.errors.refunds import NothingToRefund, RefundAmountNeeded, RefundNotWhole, RefundTooMuch
 from ecommerce.models import Order, OrderLine
 from ecommerce.selectors.refund_plan import (
     RefundChoice,
@@ -22,6 +22,7 @@ from ecommerce.services.refunds.refunds import refund_order, undo_free_order
 from mitxonline.kernel.money import Money
 from tests.factories import NOON, make_product
 from tests.factories.orders import make_paid_order, make_payment
+from tests.support.paypal import PayPalServer
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +67,14 @@ def test_the_plan_of_one_line_says_what_is_left_of_the_payment() -> None:
     assert (found.amount, found.left_after, found.is_in_prices) == (usd("60.00"), usd("100.00"), True)
     assert [(share.line, share.amount) for share in found.shares] == [(second, usd("60.00"))]
     assert plan(order, line_ids=(first.pk,), amount=usd("25.00")).left_after == usd("135.00")
+
+
+def test_a_part_that_the_gateway_cannot_refund_is_refused_before_it_is_sent(paypal_api: PayPalServer) -> None:
+    order = make_paid_order(make_product(price="1000", currency="HUF"), currency="HUF", gateway="paypal")
+    with pytest.raises(RefundNotWhole, match="PayPal can’t refund HUF"):
+        plan(order, amount=Money("333.33", "HUF"))
+    assert plan(order, amount=Money("333", "HUF")).left_after == Money("667", "HUF")
+    assert plan(order).amount == Money("1000", "HUF")
 
 
 def test_the_plan_after_a_partial_refund_counts_what_is_left() -> None:
