@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from ecommerce.gateways.base import PaymentGateway
 from mitxonline.kernel.money import Money
-from mitxonline.kernel.shop import current_shop
+from mitxonline.kernel.shop import current_host, current_shop
 
 # What configures a gateway that is part of this code.
 VARIABLES = {
@@ -34,9 +34,17 @@ def gateways() -> dict[str, PaymentGateway]:
 
 
 def offered_gateways() -> dict[str, PaymentGateway]:
-    """Return the gateways of new payments by name, in the order of the site's shop; all where it names none."""
-    configured, chosen = gateways(), current_shop().payment_processors
+    """Return the gateways of new payments by name, in the order of the site's shop; all where it names none.
+
+    One that has accounts for other hosts only isn't among them.
+    """
+    host, chosen = current_host(), current_shop().payment_processors
+    configured = {name: gateway for name, gateway in gateways().items() if not host or _has_account(gateway, host)}
     return {name: configured[name] for name in chosen if name in configured} if chosen else configured
+
+
+def _has_account(gateway: PaymentGateway, host: str) -> bool:
+    return gateway.account_for(host) in (gateway.accounts() or ("",))
 
 
 def gateways_for(total: Money) -> dict[str, PaymentGateway]:

@@ -108,6 +108,11 @@ def default_shop() -> Shop:
     return _complete(_find("", 0))
 
 
+def current_host() -> str:
+    """Return the host of the request that is answered, without its port; empty where there is none."""
+    return _host.get()[0]
+
+
 def shop_of_site(site_id: int) -> Shop:
     """Return the shop of a site. One that stores nothing, or doesn't exist, has the environment's values."""
     return _complete(next((each for each in _find_stored() if each.site_id == site_id), None))

@@ -107,6 +107,17 @@ def test_one_that_does_not_take_the_amount_is_not_offered(both: Any, currency: s
     assert latest_attempt(buyer.order).gateway == "stripe"
 
 
+def test_one_with_an_account_for_another_host_only_is_not_offered(both: Any, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.PAYPAL_ACCOUNTS = {"two.shop.test": settings.PAYPAL_ACCOUNTS[""]}
+    buyer = Buyer()
+    assert 'value="paypal"' in buyer.cart(headers={"Host": "two.shop.test:8000"})
+    assert "Pay with" not in buyer.cart()
+    assert "You can’t pay that way right now." in buyer.check_out("paypal", follow=True).content.decode()
+    assert not Order.objects.exists()
+    assert "stripe" in buyer.check_out()["Location"]
+
+
 @pytest.mark.parametrize("gateway", ["stripe", "paypal"])
 def test_the_buyer_goes_where_they_chose_and_finds_it_chosen_again(both: Any, gateway: str) -> None:
     buyer = Buyer()
