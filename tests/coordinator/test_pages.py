@@ -235,7 +235,8 @@ def test_several_are_replayed_and_those_that_are_not_say_why(client: Client) -> 
     sign_in(client, "change_delivery")
     dead, other, left = make_dead(), make_dead(2), make_dead(3)
     Delivery.objects.filter(pk=other.pk).update(state=DeliveryState.DONE)
-    address = f"/cms/bulk/coordinator/delivery/replay/?id={dead.pk}&id={other.pk}&id=x&next={LIST}"
+    address = f"/cms/bulk/coordinator/delivery/replay/?id={dead.pk}&id={other.pk}&next={LIST}"
+    assert client.get(f"{address}&id=x").status_code == 400, "no list sends that"
     page = client.get(address).content.decode()
     assert "2 deliveries selected:" in page
     assert f"Delivery {other.pk} is already done." in page
