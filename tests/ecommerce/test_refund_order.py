@@ -42,7 +42,7 @@ def test_a_dry_run_changes_nothing() -> None:
     order = make_paid_order(make_product())
     printed, said = run(order, "--unenroll", "--dry-run", "--format", "json")
     assert json.loads(printed)[0]["goes_back"] == "249.00 USD"
-    assert "Would refund $249.00 through sandbox. Nothing was changed." in said
+    assert "Would refund $249.00 through Sandbox (no real payment). Nothing was changed." in said
     assert not Refund.objects.exists()
 
 

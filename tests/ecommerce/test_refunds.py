@@ -246,7 +246,7 @@ def test_yen_have_no_cents() -> None:
 
 def test_the_gateway_has_to_be_here(settings: Any) -> None:
     order = make_paid_order(make_product(), gateway="till")
-    with pytest.raises(GatewayNotHere, match="till"):
+    with pytest.raises(GatewayNotHere, match="Till"):
         give_back(order)
 
 
