@@ -398,6 +398,12 @@ ROWS: tuple[Row, ...] = (
         "llllrruu",
         "cms/orders/{order}/refunds/{marked}/accept/",
     ),
+    Row(
+        "cms/orders/<int:pk>/refunds/<int:refund_id>/seats/",
+        "llllrrrr",
+        "llllrruu",
+        "cms/orders/{order}/refunds/{marked}/seats/",
+    ),
     Row("cms/refunds/", "llllrroo", "llllrrmm"),
     Row("cms/refunds/results/", "llllrroo", "llllrrmm"),
     Row("cms/users/", "llllrrro", "llllrrrm"),
