@@ -13,9 +13,12 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
+import time
 import zlib
 from base64 import b64decode
 from binascii import Error as NotBase64
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +34,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from django.conf import settings
 
 from ecommerce.gateways.accounts import keys_of
-from ecommerce.gateways.base import NoticeForged, PaymentFailed
+from ecommerce.gateways.base import AVOIDED, NoticeForged, PaymentFailed
 from ecommerce.gateways.paypal import client
 from mitxonline.kernel import clock
 
@@ -72,6 +75,12 @@ class Certificate:
 
 _certificates: dict[str, Certificate] = {}
 
+# How many questions about notices a process asks PayPal in so many seconds. Anyone can post a notice that raises one,
+# and buyers wait for the same PayPal. A certificate is asked for once, so PayPal's own notices seldom raise any.
+MOST_QUESTIONS, QUESTION_TIME = 60, 60.0
+_questions: deque[float] = deque()
+_lock = threading.Lock()
+
 
 def verify(body: bytes, headers: Mapping[str, str], *, account: str) -> None:
     """Return if PayPal sent this body to one of our webhooks. Raises NoticeForged if it didn't.
@@ -93,6 +102,7 @@ def verify(body: bytes, headers: Mapping[str, str], *, account: str) -> None:
 
 def forget_certificates() -> None:
     _certificates.clear()
+    _questions.clear()
 
 
 def is_trial() -> bool:
@@ -149,6 +159,7 @@ def _certificate(address: str, account: str) -> Certificate | None:
     known = _certificates.get(address)
     if known is not None and known.begins <= now <= known.ends:
         return known
+    _count_question()
     try:
         answer = client.fetch(address, account=account)
     except PaymentFailed:
@@ -198,7 +209,19 @@ def _is_signed(certificate: Certificate, body: bytes, sent: Transmission, webhoo
     return True
 
 
+def _count_question() -> None:
+    """Raise PaymentFailed where too many were asked lately: the notice is to come again."""
+    now = time.monotonic()
+    with _lock:
+        while _questions and _questions[0] < now - QUESTION_TIME:
+            _questions.popleft()
+        if len(_questions) >= MOST_QUESTIONS:
+            raise PaymentFailed("too many notices that only PayPal could verify", retriable=True, code=AVOIDED)
+        _questions.append(now)
+
+
 def _ask_paypal(body: bytes, sent: Transmission, webhooks: list[str], *, account: str) -> None:
+    _count_question()
     for webhook in webhooks:
         asked = {
             "auth_algo": sent.algorithm,

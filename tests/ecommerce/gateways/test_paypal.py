@@ -27,6 +27,7 @@ from ecommerce.gateways.base import (
     RefundsChanged,
     Session,
 )
+from ecommerce.gateways.paypal import signature
 from ecommerce.gateways.paypal.gateway import PayPalGateway, paypal_locale
 from mitxonline.kernel.money import Money
 from mitxonline.settings.parts.paypal import PAYPAL_LIVE, PAYPAL_TRIAL, PayPalAccount, paypal_accounts, paypal_gateways
@@ -373,6 +374,26 @@ class TestSignature:
         (call,) = paypal_api.calls_to(VERIFY)
         assert body in call.body
         assert call.params["webhook_id"] == WEBHOOK_ID
+
+    @pytest.mark.parametrize("change", ["PAYPAL-AUTH-ALGO", "PAYPAL-CERT-URL"])
+    def test_a_flood_of_forged_notices_is_no_flood_of_calls(
+        self, gateway: PayPalGateway, paypal_api: PayPalServer, monkeypatch: pytest.MonkeyPatch, change: str
+    ) -> None:
+        """Anyone can post something that only PayPal could judge, and buyers wait for the same PayPal."""
+        monkeypatch.setattr(signature, "MOST_QUESTIONS", 3)
+        body = paypal_api.event("X", {})
+        headers = paypal_api.sign(body)
+        assert self.opened(gateway, body, headers) == "X"
+        calls = len(paypal_api.calls)
+        for number in range(6):
+            forged = headers[change] + str(number)
+            with pytest.raises((NoticeForged, PaymentFailed)):
+                self.opened(gateway, body, {**headers, change: forged, "PAYPAL-TRANSMISSION-SIG": "AAAA"})
+        assert len(paypal_api.calls) - calls < 6
+        with pytest.raises(PaymentFailed) as failed:
+            self.opened(gateway, body, {**headers, change: headers[change] + "x"})
+        assert failed.value.retriable
+        assert self.opened(gateway, body, headers) == "X"  # a known certificate needs no call
 
     def test_an_algorithm_nobody_knows_is_left_to_paypal(
         self, gateway: PayPalGateway, paypal_api: PayPalServer
