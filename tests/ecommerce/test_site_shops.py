@@ -20,6 +20,7 @@ from ecommerce.gateways.registry import offered_gateways
 from ecommerce.models import ShopSettings
 from ecommerce.models.shop_values import seal, unseal
 from ecommerce.selectors.shop import load_shops
+from ecommerce.selectors.timeline import ShopSource
 from ecommerce.services.orders.numbers import new_order_number
 from ecommerce.services.shops import change_shop
 from mitxonline.kernel import clock
@@ -31,7 +32,8 @@ from mitxonline.kernel.shop import current_shop, shop_of_site, use_shop_of_host
 from mitxonline.security import HostMiddleware
 from mitxonline.users.sso.providers import EDX, find_provider
 from tests.b2b.admin_people import sign_in_as
-from tests.factories import make_user
+from tests.factories import make_product, make_user
+from tests.factories.orders import make_paid_order
 
 pytestmark = pytest.mark.django_db
 
@@ -106,6 +108,15 @@ def test_a_request_has_the_shop_and_the_account_of_the_site_whose_pages_it_shows
         HostMiddleware(answer)(RequestFactory().get("/", headers={"Host": host}, SERVER_PORT=port))
         assert seen == [(code, ShopSettings.objects.get(partner_code=code).site_id)], host
     assert account_for("stripe", "Two.shop.test.:443") == "two.shop.test"
+
+
+def test_order_numbers_are_in_capitals_whatever_the_partner_code() -> None:
+    """Whoever looks for one may type it either way: the index knows capitals alone."""
+    store(partner_code="vd")
+    order = make_paid_order(make_product())
+    order.number = new_order_number(on=clock.today())
+    order.save()
+    assert [each.key for each in ShopSource().find(order.number.lower())] == [str(order.pk)]
 
 
 def test_the_course_site_of_a_site_is_called_and_linked() -> None:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 def new_order_number(*, on: date) -> str:
     """Return a number such as TS-2026-7K3M9X2Q, with 40 random bits. The database refuses one that is taken."""
     tail = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-    return f"{current_shop().order_number_prefix}-{on.year}-{tail}"
+    return f"{current_shop().order_number_prefix.upper()}-{on.year}-{tail}"
 
 
 def retry_taken_number(place: Callable[[], T]) -> T:
