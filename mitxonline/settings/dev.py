@@ -36,6 +36,7 @@ from mitxonline.settings.base import *
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", "for-development-only-and-therefore-no-secret")
 ALLOWED_HOSTS = ["*"]
+SHARED_PAGES = env.bool("SHARED_PAGES", not DEBUG)  # with DEBUG templates change while the process runs
 
 MEDIA_ROOT = env.str("MEDIA_ROOT", str(local_dir() / "media"))
 SERVE_MEDIA = True

@@ -1,10 +1,12 @@
-"""A fingerprint of what draws pages besides the database: code, templates, translations, styles and settings."""
+"""A fingerprint of what draws pages besides the database: code, packages, templates, translations, styles and
+settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
 from hashlib import blake2b
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ def code_fingerprint() -> str:
     for name in dir(settings):
         if name.isupper():
             digest.update(f"{name}={_plain(getattr(settings, name))}\n".encode())
+    for package in sorted(f"{each.name} {each.version}" for each in distributions()):
+        digest.update(f"{package}\n".encode())
     for path in sorted(_files()):
         found = path.stat()
         digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
