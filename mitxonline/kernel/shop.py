@@ -7,6 +7,7 @@ installation that stores nothing works as it is configured. The stored values ar
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -96,6 +97,8 @@ Stored: TypeAlias = tuple[StoredShop, ...]
 _host: ContextVar[tuple[str, int]] = ContextVar("shop_host", default=("", 0))
 _kept: tuple[float, Stored] | None = None
 _version = ""  # of the shared page that was drawn last
+_forgotten = 0  # how often
+_lock = threading.Lock()
 
 
 def current_shop() -> Shop:
@@ -134,9 +137,11 @@ def use_shop_of_host(host: str, *, port: int = 0) -> Iterator[None]:
 
 def forget_shops() -> None:
     """Read the stored values again, because they have changed."""
-    global _kept
-    if _kept is not None:
-        _kept = 0.0, _kept[1]  # for when they can't be read
+    global _kept, _forgotten
+    with _lock:
+        _forgotten += 1
+        if _kept is not None:
+            _kept = 0.0, _kept[1]  # for when they can't be read
 
 
 def forget_older_shops(version: str) -> None:
@@ -145,26 +150,30 @@ def forget_older_shops(version: str) -> None:
     Such a page is kept for long, so it must not be drawn from what this process knew before a change elsewhere.
     """
     global _version
-    if _version not in ("", version):
+    if _version != version:
         forget_shops()
     _version = version
 
 
-def remember_shops(stored: Stored, *, seconds: float, version: str = "") -> None:
+def remember_shops(stored: Stored, *, seconds: float) -> None:
     """Take these for the stored values for so long."""
-    global _kept, _version
-    _kept, _version = (time.monotonic() + seconds, stored), version
+    global _kept
+    _kept = (time.monotonic() + seconds, stored)
 
 
 def _find_stored() -> Stored:
+    global _kept
     known = _kept
     if known is not None and time.monotonic() < known[0]:
         return known[1]
     load: Callable[[], Stored | None] = import_string(settings.SHOPS)
+    before = _forgotten
     stored = load()
     if stored is None:  # The environment may name other accounts than the site, so what was known is the better guess.
         stored = known[1] if known is not None else ()
-    remember_shops(stored, seconds=settings.SHOPS_KEPT_SECONDS, version=_version)
+    with _lock:
+        if before == _forgotten:  # else they may be from before the change
+            _kept = (time.monotonic() + settings.SHOPS_KEPT_SECONDS, stored)
     return stored
 
 

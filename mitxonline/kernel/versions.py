@@ -24,7 +24,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.signals import setting_changed
-from django.db import DatabaseError, InterfaceError, connection, models, transaction
+from django.db import InterfaceError, OperationalError, connection, models, transaction
 from psycopg import sql
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -44,14 +44,19 @@ NOTICE = "tessera versions: "  # begins the notice by which a transaction learns
 
 _PAUSE = 2.0  # seconds for which readers leave Redis alone after a failure
 _AWAY = 10_000  # milliseconds for which the database isn't asked again after a failure
+_AWAY_HERE = 4.0  # seconds for which this process leaves it to one thread to ask the database again
 _SAFETY = 0.25  # seconds, for clocks that don't tick alike
 _SITES = "brand"  # the version of Wagtail's sites
 _WORD = re.compile(r"\w+")
 
-# Grants a lease unless something was changed since its reader began.
+# Grants a lease unless something was changed since its reader began. It ends at a time of Redis's clock, so that a
+# grant which the network held up can't outlast the change that waited for its end.
 _GRANT = """
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('set', KEYS[2], ARGV[2], 'PX', ARGV[3])
+local now = redis.call('time')
+local left = tonumber(ARGV[3]) - now[1] * 1000 - math.floor(now[2] / 1000)
+if left <= 0 then return 0 end
+redis.call('set', KEYS[2], ARGV[2], 'PX', string.format('%d', left))
 redis.call('set', KEYS[3], ARGV[2], 'PX', ARGV[4])
 return 1
 """
@@ -88,11 +93,17 @@ class Versions:
 def current_versions(*, now: datetime) -> Versions:
     """Return versions that were current after this call began: from Redis if it may vouch for them, else one query.
 
-    With the database away: the last known ones, for some minutes. Raises DatabaseError if none are known.
+    With the database away: the last known ones, for some minutes, and with Redis away too those that this process knew
+    last. Raises DatabaseError if none are known.
     """
     known, last, is_away = _ask_redis()
     if known is not None and now < known.until:
+        _note_seen(known)
         return known
+    if is_redis_paused():
+        last, is_away = _last_seen(), is_database_away()
+        if is_away and (last is None or now >= last.until):
+            raise OperationalError("neither Redis nor the database answers")
     if last is not None and is_away and now < last.until:
         return last
     return renew_versions(now=now, last=last)
@@ -100,20 +111,23 @@ def current_versions(*, now: datetime) -> Versions:
 
 def renew_versions(*, now: datetime, last: Versions | None = None) -> Versions:
     """Read the versions and let Redis vouch for them."""
-    began, generation = time.monotonic(), _read_generation()
+    global _away_until
+    if _away_until:
+        _away_until = time.monotonic() + _AWAY_HERE  # this thread asks; others needn't wait too
+    generation, ends = _read_generation()
     try:
         with limit_waiting(settings.HEALTH_SECONDS):
             versions = read_versions(now=now)
-    except (DatabaseError, InterfaceError):
+    except (OperationalError, InterfaceError):
         _note_database_away()
+        connection.close()  # it may have been cut
         if last is None or now >= last.until:
             raise
         return last
-    # A reader that was held up grants what is left of the lease since it asked, so a change that waits for the lease's
-    # end outwaits it.
-    left = settings.VERSIONS_LEASE_SECONDS - (time.monotonic() - began)
-    if generation and left > 0:
-        _grant(generation, versions, left)
+    _away_until = 0.0
+    _note_seen(versions)
+    if generation:
+        _grant(generation, versions, ends)
     return versions
 
 
@@ -188,6 +202,20 @@ def follow_changes(*, connection: Any, **_kwargs: Any) -> None:
         connection.execute_wrappers.insert(0, _revoke_after_statement)
 
 
+def forget_older_addresses(version: str) -> None:
+    """Have Wagtail read the sites' addresses again if this version of them is another one than the last.
+
+    It keeps them for an hour, and hears of no change by SQL.
+    """
+    global _addresses
+    if _addresses != version:
+        _forget_addresses()
+    _addresses = version
+
+
+_addresses = ""
+
+
 def _forget_addresses() -> None:
     Site.clear_site_root_paths_cache()
 
@@ -221,8 +249,17 @@ def compact_versions() -> int:
 
 def revoke() -> None:
     """Take back Redis's word for the versions, after a commit. If Redis can't be told, `settle` waits."""
-    _state.unsettled = None if _try_to_revoke() else time.monotonic() + settings.VERSIONS_LEASE_SECONDS + _SAFETY
-    if _state.unsettled is not None:
+    global _seen
+    _seen = None
+    began = time.monotonic()
+    # Whoever changes much while Redis hangs doesn't wait for it with each commit.
+    was_in_vain = getattr(_state, "unsettled", None) is not None and began < _state.tries_again
+    if not was_in_vain and _try_to_revoke():
+        _state.unsettled = None
+        return
+    _state.unsettled = time.monotonic() + settings.VERSIONS_LEASE_SECONDS + _SAFETY
+    if not was_in_vain:
+        _state.tries_again = time.monotonic() + _PAUSE
         logger.warning("Redis can't be told of a change: pages may be old for a few seconds")
 
 
@@ -237,10 +274,8 @@ def settle() -> None:
 
 def _try_to_revoke() -> bool:
     try:
-        with _client().pipeline(transaction=True) as pipe:
-            pipe.set(_key("generation"), secrets.token_hex(8))
-            pipe.delete(_key("known"), _key("last"))
-            pipe.execute()
+        # The next reader makes another generation. Deleting works in a full Redis too.
+        _client().delete(_key("generation"), _key("known"), _key("last"))
     except (RedisError, OSError):
         return False
     return True
@@ -263,33 +298,60 @@ def _ask_redis() -> tuple[Versions | None, Versions | None, bool]:
     return None, Versions.from_text(str(last)) if last is not None else None, away is not None
 
 
-def _read_generation() -> str:
+def _read_generation() -> tuple[str, int]:
+    """The generation, and when a lease from now on ends by Redis's clock (Unix time in milliseconds)."""
     if is_redis_paused():
-        return ""
+        return "", 0
     try:
         with _client().pipeline(transaction=False) as pipe:
             pipe.set(_key("generation"), secrets.token_hex(8), nx=True)
             pipe.get(_key("generation"))
-            return str(pipe.execute()[1] or "")
+            pipe.time()
+            _set, generation, (seconds, micros) = pipe.execute()
+            began = seconds * 1000 + micros // 1000
+            return str(generation or ""), began + int(settings.VERSIONS_LEASE_SECONDS * 1000)
     except (RedisError, OSError) as error:
         pause_redis(error)
-        return ""
+        return "", 0
 
 
-def _grant(generation: str, versions: Versions, seconds: float) -> None:
+def _grant(generation: str, versions: Versions, ends: int) -> None:
     keys = [_key("generation"), _key("known"), _key("last")]
     outage = max(int(settings.SHARED_PAGES_OUTAGE_SECONDS * 1000), 1)
     try:
-        _client().eval(_GRANT, len(keys), *keys, generation, versions.to_text(), int(seconds * 1000) or 1, outage)
+        _client().eval(_GRANT, len(keys), *keys, generation, versions.to_text(), ends, outage)
     except (RedisError, OSError) as error:
         pause_redis(error)
 
 
 def _note_database_away() -> None:
+    global _away_until
+    _away_until = time.monotonic() + _AWAY_HERE
+    if is_redis_paused():
+        return
     try:
         _client().set(_key("away"), "1", px=_AWAY)
     except (RedisError, OSError) as error:
         pause_redis(error)
+
+
+_away_until = 0.0
+_seen: tuple[float, Versions] | None = None  # the last versions that were current, and when; None after a change here
+
+
+def is_database_away() -> bool:
+    """Whether this process couldn't ask the database just now."""
+    return time.monotonic() < _away_until
+
+
+def _note_seen(versions: Versions) -> None:
+    global _seen
+    _seen = time.monotonic(), versions
+
+
+def _last_seen() -> Versions | None:
+    seen = _seen
+    return seen[1] if seen and time.monotonic() - seen[0] < settings.SHARED_PAGES_OUTAGE_SECONDS else None
 
 
 _paused_until = 0.0

@@ -21,7 +21,9 @@ _next = 0.0
 
 
 def count(outcome: str) -> None:
-    """Count one answer: `hit`, `drawn`, `waited` for another's, `personal`, or `unkept`, which can't be shared."""
+    """Count one answer: `hit`, `drawn`, `waited` for another's, `personal`, `unkept`, which can't be shared, or
+    `refused`, because the database is away.
+    """
     global _next
     with _lock:
         _counts[outcome] += 1

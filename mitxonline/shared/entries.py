@@ -6,9 +6,10 @@ import gzip
 import json
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -28,6 +29,7 @@ from mitxonline.shared.questions import PageQuestion
 
 _MOST_IN_PROCESS = 512
 _WINDOW = 600  # seconds in which pages with parameters are counted
+_UNKEPT = 60.0  # seconds for which a page that can't be kept isn't tried again
 _LOCK = 10_000  # milliseconds after which whoever draws a page counts as lost
 # Headers that this cache decides itself, and those of the connection.
 _OWN = frozenset(
@@ -80,7 +82,7 @@ def make_entry(response: HttpResponse, versions: Versions) -> KeptPage:
 
 # Accept-Language only counts where there are several.
 _OTHER_VARY = {
-    "hx-request": "HX-Request",
+    "hx-request": "HX-Request, HX-Boosted, HX-History-Restore-Request",
     **({"accept-language": "Accept-Language"} if len(settings.LANGUAGES) > 1 else {}),
 }
 
@@ -108,9 +110,25 @@ class _Recent:
     def clear(self) -> None:
         with self._lock:
             self._entries.clear()
+        _unkept.clear()
 
 
 recent = _Recent()
+
+_unkept: OrderedDict[str, tuple[str, float]] = OrderedDict()
+
+
+def note_unkept(question: PageQuestion, versions: Versions) -> None:
+    """Remember for a while that this page can't be kept, so that its visitors don't wait for each other."""
+    _unkept[question.key] = versions.fingerprint, time.monotonic() + _UNKEPT
+    while len(_unkept) > _MOST_IN_PROCESS:
+        with suppress(KeyError):  # another thread was faster
+            _unkept.popitem(last=False)
+
+
+def is_unkept(question: PageQuestion, versions: Versions) -> bool:
+    fingerprint, until = _unkept.get(question.key, ("", 0.0))
+    return fingerprint == versions.fingerprint and time.monotonic() < until
 
 
 def find_entry(question: PageQuestion, versions: Versions, *, now: datetime) -> KeptPage | None:
@@ -148,11 +166,12 @@ def keep_entry(question: PageQuestion, entry: KeptPage, *, now: datetime) -> Non
 
 
 def _has_room() -> bool:
-    key = f"{_prefix()}:variants"
+    # A key for each window, because one could end between two commands, and be counted on without an end.
+    key = f"{_prefix()}:variants:{int(time.time() // _WINDOW)}"
     with _client().pipeline(transaction=False) as pipe:
-        pipe.set(key, 0, ex=_WINDOW, nx=True)
         pipe.incr(key)
-        return int(pipe.execute()[1]) <= settings.SHARED_PARAMETERS_KEPT
+        pipe.expire(key, _WINDOW)
+        return int(pipe.execute()[0]) <= settings.SHARED_PARAMETERS_KEPT
 
 
 @contextmanager

@@ -8,15 +8,32 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified
-from django.utils.cache import patch_cache_control
+from django.utils.cache import add_never_cache_headers, patch_cache_control
 
 from mitxonline.kernel import clock
 from mitxonline.kernel.shop import forget_older_shops
-from mitxonline.kernel.versions import Versions, current_versions, settle, watch_tables
+from mitxonline.kernel.versions import (
+    Versions,
+    current_versions,
+    forget_older_addresses,
+    is_database_away,
+    settle,
+    watch_tables,
+)
+from mitxonline.server_error import server_error
 from mitxonline.shared.counts import count
-from mitxonline.shared.entries import KeptPage, find_entry, is_being_drawn, keep_entry, make_entry, turn_to_draw
+from mitxonline.shared.entries import (
+    KeptPage,
+    find_entry,
+    is_being_drawn,
+    is_unkept,
+    keep_entry,
+    make_entry,
+    note_unkept,
+    turn_to_draw,
+)
 from mitxonline.shared.listening import start_listening
 from mitxonline.shared.marks import is_marked
 from mitxonline.shared.questions import PageQuestion, drops_parameters, is_shared_address, read_question
@@ -47,14 +64,18 @@ class SharedPageMiddleware:
             return self._answer_one(request)
         try:
             versions = current_versions(now=clock.now())
-        except (DatabaseError, InterfaceError):
+        except (OperationalError, InterfaceError):
+            return _refuse(request)
+        except DatabaseError:  # such as a table that isn't migrated yet
             return self._answer_one(request)
         entry = find_entry(question, versions, now=clock.now())
         if entry is not None:
             count("hit")
             return _respond(request, entry)
-        if request.method != "GET":
-            return self.get_response(request)
+        if is_database_away():
+            return _refuse(request)  # drawing would wait for it and fail
+        if request.method != "GET" or is_unkept(question, versions):
+            return self._answer_one(request)
         return self._wait_or_draw(request, question, versions)
 
     def _answer_one(self, request: HttpRequest) -> HttpResponseBase:
@@ -83,12 +104,15 @@ class SharedPageMiddleware:
     def _draw(self, request: HttpRequest, question: PageQuestion, versions: Versions) -> HttpResponseBase:
         """Draw the page for everyone. The versions were read before, so it can't be older than they are."""
         forget_older_shops(versions.of_names("prices", "brand"))
+        forget_older_addresses(versions.of_names("brand"))
         drawn = question.to_request(request)
         with watch_tables() as unversioned:
             response = self.get_response(drawn)
         if not _may_be_kept(response, unversioned | drawn.unshared_names, question):
             count("unkept")
             # Drawn without what this visitor sent, on which a redirect or a form may depend.
+            if response.status_code < 500:
+                note_unkept(question, versions)
             is_other = response.status_code == 200 or drops_parameters(question, request)
             return self._answer_one(request) if is_other else response
         assert isinstance(response, HttpResponse)  # noqa: S101 - `_may_be_kept` looked
@@ -115,6 +139,17 @@ def _may_be_kept(response: HttpResponseBase, unknown: set[str], question: PageQu
             extra={"path": question.path, "reads": sorted(unknown)},
         )
     return is_shared and not unknown
+
+
+def _refuse(request: HttpRequest) -> HttpResponse:
+    """Say at once that no page can be drawn now."""
+    count("refused")
+    logger.error("a shared page can't be drawn without the database")
+    response = server_error(request)
+    response.status_code = 503
+    response.headers["Retry-After"] = "5"
+    add_never_cache_headers(response)
+    return response
 
 
 def _respond(request: HttpRequest, entry: KeptPage) -> HttpResponse:

@@ -8,9 +8,10 @@ from functools import cache, lru_cache
 from hashlib import blake2b
 from io import BytesIO
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import connection
 from django.http import HttpRequest, QueryDict
@@ -24,9 +25,7 @@ from mitxonline.shared.marks import may_be_shared
 # All that a view learns of a visitor. The addresses are for the log.
 _KEPT = frozenset(
     {
-        "HTTP_HOST",
         "HTTP_X_FORWARDED_FOR",
-        "HTTP_X_FORWARDED_HOST",
         "HTTP_X_FORWARDED_PROTO",
         "PATH_INFO",
         "REMOTE_ADDR",
@@ -63,13 +62,14 @@ class PageQuestion:
     @property
     def has_variants(self) -> bool:
         """Whether a visitor could make up any number of questions like this one."""
-        return bool(self.query or self.dismissed) or self.host.partition(":")[0] not in settings.ALLOWED_HOSTS
+        return bool(self.query or self.dismissed) or self.host not in _own_hosts()  # any port is allowed
 
     def to_request(self, asked: HttpRequest) -> DrawnRequest:
         """A request that has nothing of the visitor but the question, so that the answer can't depend on more."""
         environ = {name: value for name, value in asked.META.items() if name in _KEPT or name.startswith("wsgi.")}
         environ |= {
             "REQUEST_METHOD": "GET",
+            "HTTP_HOST": self.host,  # not as this visitor spelled it
             "QUERY_STRING": self.query,
             "HTTP_ACCEPT": "text/html",
             "HTTP_ACCEPT_LANGUAGE": self.language,
@@ -145,9 +145,14 @@ def read_question(request: HttpRequest) -> PageQuestion | None:
         return None
     if not _personal_cookies().isdisjoint(request.COOKIES):
         return None
-    query = _shared_part(str(request.META.get("QUERY_STRING", "")))
+    try:
+        query = _shared_part(request.GET)
+    except SuspiciousOperation:  # too many; the view says so
+        return None
     dismissed = request.COOKIES.get(settings.SHARED_ANNOUNCEMENT_COOKIE, "")
-    is_odd = len(dismissed) > 16 or bool(dismissed and not dismissed.isalnum())  # ours is a short digest
+    is_odd = len(dismissed) > 16 or bool(
+        dismissed and not (dismissed.isascii() and dismissed.isalnum())
+    )  # ours is a short digest
     if is_odd or len(query) > settings.SHARED_PARAMETERS_LENGTH:
         return None
     several = len(settings.LANGUAGES) > 1
@@ -162,17 +167,17 @@ def read_question(request: HttpRequest) -> PageQuestion | None:
     )
 
 
-def _shared_part(query: str) -> str:
+def _shared_part(asked: QueryDict) -> str:
     """The parameters that pages read, in one order."""
-    if not query:
-        return ""
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=100, errors="replace")
-    except ValueError:
-        return "?" * (settings.SHARED_PARAMETERS_LENGTH + 1)
-    kept = [(name, value) for name, value in dict.fromkeys(pairs) if name in settings.SHARED_PARAMETERS]
-    # Several values of one parameter keep their order: of some parameters the last counts.
-    return urlencode(sorted(kept, key=lambda pair: pair[0]))
+    # All values of a parameter, in their order: of some parameters the last counts, whether it came before or not.
+    return urlencode(
+        [(name, asked.getlist(name)) for name in sorted(set(asked).intersection(settings.SHARED_PARAMETERS))],
+        doseq=True,
+    )
+
+
+def _own_hosts() -> set[str]:
+    return {*settings.ALLOWED_HOSTS, urlsplit(settings.SITE_BASE_URL).netloc}
 
 
 @cache

@@ -13,6 +13,7 @@ from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 from pytest_django import Settings
+from redis.exceptions import RedisError
 
 from cms.models import SiteBrand
 from courses.models import Course, CourseRun
@@ -35,10 +36,15 @@ def _kept_versions(settings: Settings) -> Iterator[None]:
     settings.SHARED_PAGES = True
     settings.VERSIONS_KEY = f"test-{uuid4().hex}"
     versions._moments.clear()
-    versions._paused_until = 0.0
+    forget_outage()
     yield
-    versions._paused_until = 0.0
+    forget_outage()
     versions._state.unsettled = None
+
+
+def forget_outage() -> None:
+    versions._paused_until = versions._away_until = 0.0
+    versions._seen = None
 
 
 def numbers() -> dict[str, str]:
@@ -244,6 +250,75 @@ def test_with_the_database_away_the_last_versions_hold_for_a_while(
     assert current_versions(now=now) == known
     with pytest.raises(OperationalError):
         current_versions(now=known.until)
+
+
+def test_with_redis_and_the_database_away_the_process_knows_them_for_a_while_and_asks_in_one_thread(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    now, asked = datetime.now(UTC), list[str]()
+    known = current_versions(now=now)
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/0"
+
+    def fail(**_kwargs: object) -> None:
+        asked.append("database")
+        raise OperationalError
+
+    monkeypatch.setattr(versions, "read_versions", fail)
+    assert [current_versions(now=now) for _each in range(3)] == [known] * 3
+    assert len(asked) == 1, "others don't wait for a database that was away just now"
+    with pytest.raises(OperationalError):
+        current_versions(now=known.until)
+    versions.revoke()
+    with pytest.raises(OperationalError):
+        current_versions(now=now)
+    assert len(asked) == 1
+    versions._away_until = 0.001  # a moment later one of them asks again
+    with pytest.raises(OperationalError):
+        current_versions(now=now)
+    assert len(asked) == 2
+
+
+def test_a_grant_that_the_network_held_up_until_its_lease_was_over_is_none(settings: Settings) -> None:
+    settings.VERSIONS_LEASE_SECONDS = 0.0
+    generation, ends = versions._read_generation()
+    versions._grant(generation, read_versions(now=NOON), ends)
+    assert versions._client().get(versions._key("known")) is None
+    settings.VERSIONS_LEASE_SECONDS = 5.0
+    generation, ends = versions._read_generation()
+    versions._grant(generation, read_versions(now=NOON), ends)
+    assert 0 < versions._client().pttl(versions._key("known")) <= 5000
+
+
+def test_a_full_redis_can_be_told_of_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    product, now = make_product(), datetime.now(UTC)
+    known, redis = current_versions(now=now), versions._client()
+    redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(RedisError):
+            redis.set("anything", 1)
+        Product.objects.filter(pk=product.pk).update(price=3)
+        assert versions._state.unsettled is None
+    finally:
+        redis.config_set("maxmemory", 0)
+    assert current_versions(now=now) != known
+
+
+def test_who_changes_much_without_redis_doesnt_wait_for_it_each_time(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    product, tried = make_product(), list[str]()
+    settings.VERSIONS_LEASE_SECONDS = 0.1
+
+    def fail() -> bool:
+        tried.append("Redis")
+        return False
+
+    monkeypatch.setattr(versions, "_try_to_revoke", fail)
+    for price in range(5):
+        Product.objects.filter(pk=product.pk).update(price=price + 1)
+    assert len(tried) == 1
+    versions.settle()
+    assert versions._state.unsettled is None
 
 
 def test_all_versions_are_advanced_on_request() -> None:

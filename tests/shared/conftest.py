@@ -32,7 +32,8 @@ def forget_process() -> None:
     """What another process wouldn't know."""
     entries.recent.clear()
     versions._moments.clear()
-    versions._paused_until = 0.0
+    versions._paused_until = versions._away_until = 0.0
+    versions._seen = None
     versions._state.unsettled = None
 
 
