@@ -77,6 +77,18 @@ def test_each_way_of_writing_advances_the_version() -> None:
         assert changed_by(change) == expected
 
 
+def test_sql_with_an_empty_search_path_counts_as_that_of_a_restore_has() -> None:
+    make_product()
+
+    def change() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL search_path = ''")
+            cursor.execute("UPDATE public.ecommerce_product SET price = 3")
+            cursor.execute("UPDATE public.ecommerce_product SET price = 4")
+
+    assert changed_by(change) == {"prices"}
+
+
 def test_pages_brand_and_menus_have_versions_of_their_own() -> None:
     home = make_home()
     page = make_content_page()
