@@ -6,7 +6,7 @@ import hmac
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import format_datetime
 from functools import cache
 from hashlib import sha256
@@ -34,7 +34,7 @@ class Api:
     base: str
     merchant_id: str
     key_id: str
-    secret: str
+    secret: str = field(repr=False)
     remote: str
 
     def get(self, path: str, **params: object) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -43,7 +43,7 @@ _UNKNOWN = frozenset({408, 409, 429})
 class Token:
     """An access token and the moment (monotonic) at which it is renewed."""
 
-    text: str
+    text: str = field(repr=False)
     ends_at: float
 
 

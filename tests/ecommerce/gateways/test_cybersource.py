@@ -24,9 +24,11 @@ from ecommerce.gateways.base import (
     RefundInstruction,
     Session,
 )
+from ecommerce.gateways.cybersource.api import Api
 from ecommerce.gateways.cybersource.gateway import CyberSourceGateway
 from ecommerce.gateways.cybersource.signing import sign_fields, sign_form
 from ecommerce.gateways.cybersource.words import page_locale, read_money, write_amount
+from ecommerce.gateways.paypal.client import Token
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
 from mitxonline.settings.parts.cybersource import (
@@ -39,6 +41,7 @@ from tests.ecommerce.gateways.examination import CyberSourceBench, a_request, be
 from tests.support.cybersource import (
     ACCESS_KEY,
     PROFILE,
+    REST_SECRET,
     SECRET_KEY,
     CyberSourceServer,
     PageRefused,
@@ -423,6 +426,12 @@ def test_refusals_are_told_apart_from_unknown_outcomes(
         bench.gateway.look_up(session)
     assert (failed.value.retriable, failed.value.code) == (retriable, code)
     assert "shared secret" not in str(failed.value)
+
+
+def test_no_secret_is_in_what_a_traceback_prints() -> None:
+    api = Api(base="", merchant_id="m", key_id="k", secret=REST_SECRET, remote="")
+    assert REST_SECRET not in repr(api)
+    assert "A21AA" not in repr(Token("A21AA", 0.0))
 
 
 def test_a_call_that_hangs_is_left(bench: CyberSourceBench, session: Session, settings: Any) -> None:
