@@ -340,6 +340,11 @@ def test_a_second_payment_of_one_form_waits_for_finance(
     assert (other.state, other.is_surplus, other.paid_money) == (AttemptState.PAID, True, order.money)
     assert {one.payment_id, other.payment_id} == set(cybersource_api.transactions)
     assert [refund.state for refund in other.refunds.all()] == [RefundState.MARKED]
+    cybersource_api.refund_in_business_center(other.payment_id, "249.00")["status"] = "TRANSMITTED"
+    check_order(order_id=order.pk, now=timezone.now())
+    other.refresh_from_db()
+    assert other.refunded_money == order.money
+    assert not other.refunds.filter(state=RefundState.MARKED).exists()
 
 
 def test_an_answer_of_another_account_is_only_a_hint(

@@ -60,6 +60,8 @@ def confirm_attempt(*, attempt_id: int, now: datetime, may_take: bool = True) ->
     refuse_in_transaction()
     attempt = PaymentAttempt.objects.select_related("order").get(pk=attempt_id)
     if not attempt.session_id:
+        if attempt.is_surplus and attempt.payment_id:  # a second payment of another attempt's page
+            sync_refunds_and_disputes(attempt.payment_id, find_gateway(attempt), account=attempt.account, now=now)
         return attempt.order
     gateway = find_gateway(attempt)
     notice = gateway.look_up(make_session(attempt))
