@@ -43,6 +43,7 @@ class PageQuestion:
 
     scheme: str
     host: str
+    server: str  # its port, by which Wagtail may find the site, and the prefix of its addresses
     path: str
     query: str
     language: str
@@ -52,7 +53,16 @@ class PageQuestion:
     @property
     def key(self) -> str:
         return "\0".join(
-            (self.scheme, self.host, self.path, self.query, self.language, "f" * self.is_fragment, self.dismissed)
+            (
+                self.scheme,
+                self.host,
+                self.server,
+                self.path,
+                self.query,
+                self.language,
+                "f" * self.is_fragment,
+                self.dismissed,
+            )
         )
 
     @property
@@ -159,6 +169,7 @@ def read_question(request: HttpRequest) -> PageQuestion | None:
     return PageQuestion(
         scheme=request.scheme or "",
         host=request.get_host().lower(),
+        server=f"{request.get_port()}{request.META.get('SCRIPT_NAME', '')}",
         path=request.path_info,
         query=query,
         language=get_language_from_request(request) if several else settings.LANGUAGE_CODE,

@@ -248,6 +248,19 @@ def test_nobody_gets_a_page_with_a_host_as_another_spelled_it(visit: Visit) -> N
 
 
 @pytest.mark.usefixtures("_shop")
+def test_sites_of_one_host_are_kept_apart_by_the_servers_port(shared_pages: Settings) -> None:
+    site = Site.objects.get()
+    other = Site.objects.create(hostname=site.hostname, port=8443, root_page=site.root_page)
+    for each, name in ((site, "Northgate"), (other, "Quayside")):
+        brand = SiteBrand.for_site(each)
+        brand.brand_name = name
+        brand.save()
+    for port, name in (("80", "Northgate"), ("8443", "Quayside"), ("80", "Northgate")):
+        response = Client().get("/about/", headers={"Host": site.hostname}, SERVER_PORT=port)
+        assert name in response.content.decode(), port
+
+
+@pytest.mark.usefixtures("_shop")
 def test_made_up_ports_cant_fill_redis(visit: Visit, settings: Settings, count_queries: Count) -> None:
     settings.ALLOWED_HOSTS = ["testserver"]
     settings.SHARED_PARAMETERS_KEPT = 1
