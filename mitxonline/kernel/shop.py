@@ -187,10 +187,16 @@ def _find(host: str, port: int) -> StoredShop | None:
 
 
 def _complete(stored: StoredShop | None) -> Shop:
-    """Fill what a site leaves open. An id and its secret belong together, as do an address and its public twin."""
+    """Fill what a site leaves open. An id and its secret belong together, as do an address and its public twin.
+
+    The environment's clients are for the environment's LMS alone.
+    """
     own = stored or StoredShop(site_id=0, hostname="", is_default=True)
-    sso = (own.sso_client_id, own.sso_client_secret) if own.sso_client_id else _setting_pair(_SSO)
-    backend = (own.backend_client_id, own.backend_client_secret) if own.backend_client_id else _setting_pair(_BACKEND)
+    sso, backend = (own.sso_client_id, own.sso_client_secret), (own.backend_client_id, own.backend_client_secret)
+    if not own.sso_client_id and not _is_other(own, settings.SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT):
+        sso = _setting_pair(_SSO)
+    if not own.backend_client_id and not _is_other(own, settings.OPENEDX_API_BASE_URL):
+        backend = _setting_pair(_BACKEND)
     public = own.lms_public_url or own.lms_url
     return Shop(
         site_id=own.site_id or None,
@@ -230,8 +236,12 @@ def _setting_pair(names: tuple[str, str]) -> tuple[str, str]:
 
 def _of_same_lms(own: StoredShop, url: str) -> str:
     """A server beside the environment's LMS, unless the site has another LMS."""
-    is_other = own.lms_url and settings.OPENEDX_API_BASE_URL and own.lms_url != settings.OPENEDX_API_BASE_URL
-    return "" if is_other else url
+    return "" if _is_other(own, settings.OPENEDX_API_BASE_URL) else url
+
+
+def _is_other(own: StoredShop, lms_url: str) -> bool:
+    """Whether the site stores another LMS than the environment has, whose clients and servers aren't that one's."""
+    return bool(own.lms_url and lms_url and own.lms_url != lms_url)
 
 
 def _base_url(own: StoredShop) -> str:

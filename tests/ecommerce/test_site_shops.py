@@ -137,6 +137,19 @@ def test_the_course_site_of_a_site_is_called_and_linked() -> None:
     assert "https://learn.one.test" in response.headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("is_same", [True, False])
+def test_the_environments_clients_are_for_its_own_course_site(settings: Any, is_same: bool) -> None:
+    """A secret isn't sent to another course site, which couldn't know it."""
+    settings.OPENEDX_API_BASE_URL = settings.SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = "https://lms.env.test"
+    settings.SOCIAL_AUTH_EDX_OAUTH2_KEY = settings.OPENEDX_COURSES_SERVICE_WORKER_CLIENT_ID = "id"
+    settings.SOCIAL_AUTH_EDX_OAUTH2_SECRET = settings.OPENEDX_COURSES_SERVICE_WORKER_CLIENT_SECRET = SECRET
+    site = second_site()
+    store(site, lms_url_root="https://lms.env.test/" if is_same else "https://lms.two.test")
+    shop = shop_of_site(site.pk)
+    assert (shop.has_sign_in, bool(shop.backend_client_secret)) == (is_same, is_same)
+    assert shop_of_site(0).has_sign_in
+
+
 def test_mails_come_from_the_sites_sender() -> None:
     store(from_email="Shop One <one@shop.test>")
     message = build_email(MAIL, to=["a@b.test"], context={})
