@@ -333,6 +333,24 @@ class TestSwitching:
         assert (attempt.state, attempt.capture_until) == (AttemptState.STARTED, None)
 
 
+def test_a_refund_is_asked_for_where_its_payment_is(both: tuple[StripeServer, PayPalServer], settings: Any) -> None:
+    """The notice comes to a host that has got an account of its own since."""
+    _stripe, paypal = both
+    buyer = Buyer()
+    buyer.check_out("paypal")
+    paypal.approve(latest_attempt(buyer.order).session_id)
+    buyer.come_back(latest_attempt(buyer.order))
+    refund = paypal.refund_on_the_site(latest_attempt(buyer.order).payment_id, "200.00")
+    settings.ALLOWED_HOSTS = ["*"]
+    keys = settings.PAYPAL_ACCOUNTS[""]
+    settings.PAYPAL_ACCOUNTS = {"": keys, "two.shop.test": {**keys, "client_id": "another", "client_secret": "another"}}
+    body = paypal.event("PAYMENT.CAPTURE.REFUNDED", refund)
+    headers = {**paypal.sign(body), "Host": "two.shop.test"}
+    Client().post("/payment/paypal/webhook/", body, content_type="application/json", headers=headers)
+    process_notice(notice_id=GatewayNotice.objects.get().pk, now=timezone.now())
+    assert buyer.order.state == OrderState.REFUNDED
+
+
 def test_capturing_is_claimed_by_one(both: tuple[StripeServer, PayPalServer]) -> None:
     """The buyer's return while the notice's call is running asks for nothing twice."""
     _stripe, paypal = both

@@ -31,7 +31,7 @@ from ecommerce.gateways.base import (
     RefundsChanged,
 )
 from ecommerce.gateways.registry import gateways
-from ecommerce.models import GatewayNotice, Order, PaymentAttempt, Refund
+from ecommerce.models import GatewayNotice, PaymentAttempt, Refund
 from ecommerce.services.payment.payments import (
     confirm_attempt,
     find_attempt,
@@ -126,7 +126,7 @@ def _act_on_notice(notice: GatewayNotice, *, now: datetime) -> tuple[NoticeState
         case PaymentNotice():
             return _act_on_payment(content, gateway, notice.account, now=now)
         case RefundNotice() | RefundsChanged() | DisputeNotice():
-            return _act_on_aftermath(content, gateway, notice.account, now=now)
+            return _act_on_aftermath(content, gateway, now=now)
         case OtherNotice():
             return NoticeState.KEPT, None
 
@@ -153,17 +153,18 @@ def _act_on_payment(
 
 
 def _act_on_aftermath(
-    content: RefundNotice | RefundsChanged | DisputeNotice, gateway: PaymentGateway, account: str, *, now: datetime
+    content: RefundNotice | RefundsChanged | DisputeNotice, gateway: PaymentGateway, *, now: datetime
 ) -> tuple[NoticeState, int | None]:
     """Ask for all refunds and disputes of the payment, so that the order of notices doesn't matter.
 
-    Nothing is asked about a payment that isn't recorded yet: ``confirm_attempt`` asks when it is.
+    The account is the payment's own, which its host may not have any more. Nothing is asked about a payment that isn't
+    recorded yet: ``confirm_attempt`` asks when it is.
     """
-    order = Order.objects.filter(attempts__gateway=gateway.name, attempts__payment_id=content.payment_id).first()
-    if not content.payment_id or order is None:
+    paid = PaymentAttempt.objects.filter(gateway=gateway.name, payment_id=content.payment_id).first()
+    if not content.payment_id or paid is None:
         return NoticeState.UNKNOWN, None
-    sync_refunds_and_disputes(content.payment_id, gateway, account=account, now=now)
-    return NoticeState.DONE, order.pk
+    sync_refunds_and_disputes(content.payment_id, gateway, account=paid.account, now=now)
+    return NoticeState.DONE, paid.order_id
 
 
 def _save_outcome(notice: GatewayNotice, *, state: NoticeState, error: str, **changes: object) -> None:
