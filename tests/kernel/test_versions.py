@@ -103,6 +103,18 @@ def test_pages_brand_and_menus_have_versions_of_their_own() -> None:
     assert changed_by(brand.save) == {"brand"}
 
 
+def test_a_draft_advances_nothing_until_it_is_published() -> None:
+    page, other = make_content_page(), make_content_page("terms")
+
+    def save_draft() -> None:
+        page.title = "A draft"
+        page.save_revision()
+
+    assert changed_by(save_draft) == set()
+    assert changed_by(lambda: page.get_latest_revision().publish()) == {"content"}
+    assert changed_by(other.unpublish) == {"content"}
+
+
 def test_what_changes_no_row_advances_nothing() -> None:
     product = make_product()
     assert changed_by(lambda: Product.objects.filter(pk=product.pk).update(price=product.price)) == set()
