@@ -1,7 +1,7 @@
 """What the exam needs of each gateway: the gateway, and a hand on its other side.
 
-A new gateway is added by its entry in ``BENCHES``. One that is called over HTTP is a ``RemoteBench``, and is also
-examined for what it does when its other side is slow, broken or silent.
+A new gateway is added by its entry in ``BENCHES``. One that is called over HTTP is a ``RemoteBench`` with an entry in
+``PATHS``, and is also examined for what it does when its other side is slow, broken or silent.
 """
 
 from __future__ import annotations
@@ -28,6 +28,27 @@ from tests.support.double import HttpDouble
 from tests.support.paypal import PayPalServer
 from tests.support.stripe import StripeServer, sign
 
+# Where each verb of a gateway that is called over HTTP goes, as a regular expression for "POST /path". A verb without a
+# call is left out.
+PATHS: Mapping[str, Mapping[str, str]] = {
+    "stripe": {
+        "start": "POST /v1/checkout/sessions$",
+        "look_up": "GET /v1/checkout/sessions/",
+        "refund": "POST /v1/refunds$",
+    },
+    "paypal": {
+        "start": "POST /v2/checkout/orders$",
+        "look_up": "GET /v2/checkout/orders/",
+        "refund": "POST /v2/payments/captures/.*/refund$",
+    },
+    "cybersource": {"look_up": "POST /tss/v2/searches$", "refund": "POST /pts/v2/payments/.*/refunds$"},
+}
+REMOTE = list(PATHS)
+CALLS = [(name, verb) for name, verbs in PATHS.items() for verb in verbs]
+WITH_SESSIONS = [name for name, verb in CALLS if verb == "start"]
+# Notices of the others carry their signature in the body.
+WITH_SIGNED_HEADERS = ["stripe", "paypal"]
+
 
 class Bench(Protocol):
     """A gateway on the bench, and what its buyers and banks do."""
@@ -50,17 +71,10 @@ class Bench(Protocol):
 
 @runtime_checkable
 class RemoteBench(Bench, Protocol):
-    """A gateway that is called over HTTP, with its double.
-
-    ``paths`` says where each verb goes, as a regular expression for "POST /path": "start", "look_up", "refund". A
-    gateway whose verb makes no call leaves that verb out.
-    """
+    """A gateway that is called over HTTP, with its double."""
 
     @property
     def server(self) -> HttpDouble: ...
-
-    @property
-    def paths(self) -> Mapping[str, str]: ...
 
     def agree(self, session: Session) -> None:
         """The buyer does their part on the payment page. Where we then have to take the money, it hasn't moved yet."""
@@ -100,14 +114,6 @@ class StripeBench:
     gateway: StripeGateway
     server: StripeServer
 
-    @property
-    def paths(self) -> Mapping[str, str]:
-        return {
-            "start": "POST /v1/checkout/sessions$",
-            "look_up": "GET /v1/checkout/sessions/",
-            "refund": "POST /v1/refunds$",
-        }
-
     def pay(self, session: Session) -> None:
         self.server.pay(session.session_id)
 
@@ -144,14 +150,6 @@ class StripeBench:
 class PayPalBench:
     gateway: PayPalGateway
     server: PayPalServer
-
-    @property
-    def paths(self) -> Mapping[str, str]:
-        return {
-            "start": "POST /v2/checkout/orders$",
-            "look_up": "GET /v2/checkout/orders/",
-            "refund": "POST /v2/payments/captures/.*/refund$",
-        }
 
     def agree(self, session: Session) -> None:
         self.server.approve(session.session_id)
@@ -198,10 +196,6 @@ class CyberSourceBench:
     server: CyberSourceServer
     answers: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    @property
-    def paths(self) -> Mapping[str, str]:
-        return {"look_up": "POST /tss/v2/searches$", "refund": "POST /pts/v2/payments/.*/refunds$"}
-
     def pay(self, session: Session) -> None:
         self.answer(session, "ACCEPT")
 
@@ -247,7 +241,6 @@ BENCHES: dict[str, Callable[[pytest.FixtureRequest], Bench]] = {
     "paypal": lambda request: PayPalBench(PayPalGateway(), request.getfixturevalue("paypal_api")),
     "cybersource": lambda request: CyberSourceBench(CyberSourceGateway(), request.getfixturevalue("cybersource_api")),
 }
-REMOTE = [name for name in BENCHES if name != "sandbox"]
 
 
 def remote_bench(request: pytest.FixtureRequest, name: str) -> RemoteBench:

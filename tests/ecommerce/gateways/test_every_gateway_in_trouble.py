@@ -12,7 +12,10 @@ from ecommerce.enums import RefundState
 from ecommerce.gateways.base import PaymentFailed, PaymentOutcome, RefundInstruction, Session
 from mitxonline.kernel.money import Money
 from tests.ecommerce.gateways.examination import (
+    CALLS,
+    PATHS,
     REMOTE,
+    WITH_SESSIONS,
     RemoteBench,
     a_request,
     accounts_setting,
@@ -23,7 +26,8 @@ from tests.ecommerce.gateways.examination import (
 from tests.support.double import DROPPED
 
 TOTAL = Money("249.00", "USD")
-VERBS = ["start", "look_up", "refund"]
+EVERY_CALL = pytest.mark.parametrize(("bench", "verb"), CALLS, indirect=["bench"])
+EVERY_SESSION = pytest.mark.parametrize("bench", WITH_SESSIONS, indirect=True)
 
 
 @pytest.fixture(params=REMOTE)
@@ -50,8 +54,6 @@ def paid(bench: RemoteBench) -> tuple[Session, str]:
 
 def call_of(bench: RemoteBench, verb: str) -> Callable[[], object]:
     """A call of this verb that can be repeated, as the shop repeats it."""
-    if verb not in bench.paths:
-        pytest.skip(f"{bench.gateway.name} makes no call to {verb}")
     if verb == "start":
         request = a_request(TOTAL)
         return lambda: bench.gateway.start(request)
@@ -62,30 +64,31 @@ def call_of(bench: RemoteBench, verb: str) -> Callable[[], object]:
     return lambda: bench.gateway.refund(refund)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@EVERY_CALL
 @pytest.mark.parametrize("status", [429, 500, 502, 503, DROPPED])
 def test_what_was_not_answered_is_unknown_and_can_be_repeated(bench: RemoteBench, verb: str, status: int) -> None:
     call = call_of(bench, verb)
-    bench.server.fail(bench.paths[verb], status)
+    bench.server.fail(PATHS[bench.gateway.name][verb], status)
     with pytest.raises(PaymentFailed) as failed:
         call()
     assert failed.value.retriable
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@EVERY_CALL
 @pytest.mark.parametrize("status", [429, DROPPED])
 def test_what_was_refused_for_the_moment_works_the_next_time(bench: RemoteBench, verb: str, status: int) -> None:
     call = call_of(bench, verb)
-    bench.server.fail(bench.paths[verb], status)
+    bench.server.fail(PATHS[bench.gateway.name][verb], status)
     with pytest.raises(PaymentFailed):
         call()
     assert call() == call()
 
 
+@EVERY_SESSION
 @pytest.mark.parametrize("status", [500, DROPPED])
 def test_a_session_whose_answer_was_lost_is_begun_once(bench: RemoteBench, status: int) -> None:
     call = call_of(bench, "start")
-    bench.server.fail(bench.paths["start"], status, after=True)
+    bench.server.fail(PATHS[bench.gateway.name]["start"], status, after=True)
     with pytest.raises(PaymentFailed) as failed:
         call()
     assert failed.value.retriable
@@ -97,7 +100,7 @@ def test_a_session_whose_answer_was_lost_is_begun_once(bench: RemoteBench, statu
 def test_a_refund_whose_answer_was_lost_is_made_once(bench: RemoteBench, status: int) -> None:
     _session, payment_id = paid(bench)
     refund = refund_of(payment_id)
-    bench.server.fail(bench.paths["refund"], status, after=True)
+    bench.server.fail(PATHS[bench.gateway.name]["refund"], status, after=True)
     with pytest.raises(PaymentFailed) as failed:
         bench.gateway.refund(refund)
     assert failed.value.retriable
@@ -108,33 +111,33 @@ def test_a_refund_whose_answer_was_lost_is_made_once(bench: RemoteBench, status:
     assert bench.refunds_made() == 1
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@EVERY_CALL
 def test_one_who_takes_too_long_is_not_waited_for(bench: RemoteBench, settings: Any, verb: str) -> None:
     call = call_of(bench, verb)
     settings.REMOTE_CALL_SECONDS = 0.2
-    bench.server.fail(bench.paths[verb], 200, delay=1.0)
+    bench.server.fail(PATHS[bench.gateway.name][verb], 200, delay=1.0)
     with pytest.raises(PaymentFailed) as failed:
         call()
     assert failed.value.retriable
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@EVERY_CALL
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_key_that_is_refused_is_said_to_be(bench: RemoteBench, verb: str, status: int) -> None:
     call = call_of(bench, verb)
     for _time in range(2):  # one that asks again with a fresh token gets the same answer
-        bench.server.fail(bench.paths[verb], status, {"type": "invalid_request_error", "message": "No."})
+        bench.server.fail(PATHS[bench.gateway.name][verb], status, {"type": "invalid_request_error", "message": "No."})
     with pytest.raises(PaymentFailed) as failed:
         call()
     assert (failed.value.retriable, failed.value.code) == (False, "key_refused")
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@EVERY_CALL
 @pytest.mark.parametrize("answer", ["<html>A proxy's own page</html>", {}, [], {"id": None}, {"id": 7, "status": []}])
 def test_an_answer_nobody_documented_settles_nothing(bench: RemoteBench, verb: str, answer: object) -> None:
     call = call_of(bench, verb)
     bench.server.failures.clear()
-    bench.server.fail(bench.paths[verb], 200, answer)
+    bench.server.fail(PATHS[bench.gateway.name][verb], 200, answer)
     bench.server.failures[-1][1].body = answer
     try:
         found = call()
@@ -181,9 +184,8 @@ def test_more_than_was_paid_is_not_refunded(bench: RemoteBench) -> None:
     assert bench.refunds_made() == 1
 
 
+@EVERY_SESSION
 def test_a_session_the_gateway_does_not_know_is_missing(bench: RemoteBench) -> None:
-    if "start" not in bench.paths:
-        pytest.skip(f"{bench.gateway.name} learns of a session when it is paid")
     with pytest.raises(PaymentFailed) as failed:
         bench.gateway.look_up(session_of(a_request(TOTAL), "nosuchsession1"))
     assert (failed.value.retriable, failed.value.code) == (False, "resource_missing")
