@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.datastructures import MultiValueDictKeyError
 from django.utils.translation import gettext_lazy as _
 from wagtail.models import Page
@@ -62,7 +62,10 @@ class WagtailFormsMiddleware:
 
 
 def _is_in_admin(request: HttpRequest) -> bool:
-    return request.path.startswith(reverse("wagtailadmin_home"))
+    try:
+        return request.path.startswith(reverse("wagtailadmin_home"))
+    except NoReverseMatch:  # this process serves no Wagtail admin
+        return False
 
 
 def _is_forged(request: HttpRequest, kwargs: dict[str, Any]) -> bool:

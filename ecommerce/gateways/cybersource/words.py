@@ -55,7 +55,7 @@ REFUND_STATES = {
     "INVALID_REQUEST": RefundState.FAILED,
     "VOIDED": RefundState.CANCELED,
     "REVERSED": RefundState.CANCELED,
-    "CANCELLED": RefundState.CANCELED,
+    "CANCELLED": RefundState.CANCELED,  # codespell:ignore cancelled
 }
 
 CARDS = {

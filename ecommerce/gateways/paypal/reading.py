@@ -46,7 +46,7 @@ REFUNDS = {
     "PENDING": RefundState.PENDING,
     "COMPLETED": RefundState.SUCCEEDED,
     "FAILED": RefundState.FAILED,
-    "CANCELLED": RefundState.CANCELED,
+    "CANCELLED": RefundState.CANCELED,  # codespell:ignore cancelled
 }
 DISPUTES = {
     "OPEN": DisputeState.NEEDS_RESPONSE,
