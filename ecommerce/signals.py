@@ -10,13 +10,11 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 
+from ecommerce.selectors.owner import BASKET_TOKEN
 from ecommerce.services.baskets.baskets import JoinedBaskets, claim_baskets
 from mitxonline.kernel import clock
 from mitxonline.kernel.shop import forget_shops
 from mitxonline.users.models import User
-
-# The session's key for the token of a signed-out visitor's basket.
-BASKET_TOKEN = "basket_token"  # noqa: S105 - the name of a session key, not a secret
 
 
 def keep_basket_at_sign_in(*, request: HttpRequest, user: User, **_kwargs: Any) -> None:

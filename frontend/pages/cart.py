@@ -20,6 +20,7 @@ from ecommerce.models import DiscountCode, LineKey, ShopSettings
 from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_current_basket
 from ecommerce.selectors.baskets import cart_note
 from ecommerce.selectors.discount_text import off_text
+from ecommerce.selectors.owner import basket_owner
 from ecommerce.selectors.receipts import seats_text
 from ecommerce.selectors.refund_window import begin_dates, refund_promise
 from ecommerce.selectors.shop import shop_settings
@@ -27,7 +28,6 @@ from ecommerce.services.baskets.baskets import drop_needless_codes, remember_tot
 from frontend.pages.awaited import AwaitedOrder, awaited_orders
 from frontend.pages.code_form import CodeForm
 from frontend.pages.links import order_url, page_urls
-from frontend.pages.owner import basket_owner
 from frontend.pages.pay_options import PayOption, list_pay_options
 from frontend.pages.seats_form import GROUP, ME, SEATS_OFFERED, SeatsForm
 from mitxonline.kernel import clock

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from ecommerce.models import Order
 from ecommerce.selectors.basket_prices import PricedBasket, price_current_basket
 from ecommerce.selectors.business import BusinessDetails, column_of, last_business_details
-from frontend.pages.owner import basket_owner
+from ecommerce.selectors.owner import basket_owner
 from frontend.pages.pay_options import PayOption, list_pay_options
 from frontend.site.parsing import account_id
 from mitxonline.kernel import clock

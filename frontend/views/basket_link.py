@@ -15,11 +15,11 @@ from b2b.services.seats.redemption import apply_assigned_codes
 from ecommerce.errors.checkout import LinkedEmpty
 from ecommerce.errors.codes import CodeRefused
 from ecommerce.errors.registration import CodeRedeemedElsewhere
+from ecommerce.selectors.owner import basket_owner
 from ecommerce.services.baskets.baskets import apply_code
 from ecommerce.services.baskets.linked import fill_linked_cart
 from ecommerce.services.checkout.giving_up import give_up_removed
-from frontend.pages.limits import limit_code_failures
-from frontend.pages.owner import basket_owner
+from ecommerce.services.checkout.limits import limit_code_failures
 from frontend.site.parsing import account_id, parse_name
 from frontend.views.cart import add
 from frontend.views.decorators import personal

@@ -21,6 +21,7 @@ from ecommerce.errors.codes import CodeRefused
 from ecommerce.errors.registration import CodeRedeemedElsewhere
 from ecommerce.models import LineKey
 from ecommerce.selectors.baskets import find_baskets
+from ecommerce.selectors.owner import basket_owner
 from ecommerce.services.baskets.baskets import (
     add_products,
     apply_code,
@@ -33,12 +34,11 @@ from ecommerce.services.baskets.baskets import (
     remove_product,
 )
 from ecommerce.services.checkout.giving_up import give_up_removed
+from ecommerce.services.checkout.limits import limit_code_failures
 from frontend.pages.cart import cart_page, describe_code_refusal, recount_summary
 from frontend.pages.checkout_intent import drop_intent
 from frontend.pages.code_form import CodeForm
 from frontend.pages.group import group_page
-from frontend.pages.limits import limit_code_failures
-from frontend.pages.owner import basket_owner
 from frontend.pages.seats_form import SeatsForm
 from frontend.site.parsing import account_id, parse_linked_id, parse_name, parse_row_id
 from frontend.views.answers import SIGNED_OUT, UNPROCESSABLE, has_lost_session, refused_status, with_retry_after

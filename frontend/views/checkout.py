@@ -11,11 +11,11 @@ from django.views.decorators.http import require_http_methods
 from ecommerce.errors.checkout import BasketChanged, BasketEmpty, GatewayNotOffered, TotalChanged
 from ecommerce.selectors.basket_prices import price_current_basket
 from ecommerce.selectors.business import BusinessDetails
+from ecommerce.selectors.owner import basket_owner
 from ecommerce.services.checkout.checkout import begin_checkout
+from ecommerce.services.checkout.limits import count_checkout, refuse_many_checkouts
 from frontend.pages.checkout_details import DetailsPage, details_page
 from frontend.pages.checkout_intent import keep_intent, take_intent
-from frontend.pages.limits import count_checkout, refuse_many_checkouts
-from frontend.pages.owner import basket_owner
 from frontend.pages.pay_options import remember_choice
 from frontend.pages.receipt import order_from_basket
 from frontend.site.parsing import account_id, parse_money, parse_name, parse_row_id

@@ -12,10 +12,10 @@ from django.views.decorators.http import require_http_methods
 
 from b2b.services.seats.redemption import put_in_link_basket, redeem_enrollment_code
 from ecommerce.errors.codes import CodeMissing, CodeRefused, CodeUnknown
+from ecommerce.selectors.owner import basket_owner
+from ecommerce.services.checkout.limits import limit_code_failures
 from ecommerce.services.registration.redemption import redeem_registration_code
 from frontend.pages.code_form import RedeemForm
-from frontend.pages.limits import limit_code_failures
-from frontend.pages.owner import basket_owner
 from frontend.pages.redeem import read_offer, refusal_card
 from frontend.views.answers import UNPROCESSABLE, refused_status, with_retry_after
 from frontend.views.decorators import personal

@@ -7,7 +7,9 @@ from uuid import UUID, uuid4
 from django.http import HttpRequest
 
 from ecommerce.selectors.baskets import BasketOwner
-from ecommerce.signals import BASKET_TOKEN
+
+# The session's key for the token of a signed-out visitor's basket.
+BASKET_TOKEN = "basket_token"  # noqa: S105 - the name of a session key, not a secret
 
 
 def basket_owner(request: HttpRequest, *, create: bool = False) -> BasketOwner:
