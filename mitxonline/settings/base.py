@@ -38,6 +38,7 @@ DEBUG = False
 INSTALLED_APPS = [
     "dev.demo",  # `load_demo`, which refuses a real site unless it is forced
     "frontend",
+    "api",
     "reports",
     "cms",
     "b2b",
@@ -63,6 +64,7 @@ INSTALLED_APPS = [
     "taggit",
     "corsheaders",
     "csp",
+    "ninja",  # its page of the API’s documentation
     "django_htmx",
     "social_django",
     "django.contrib.admin",
@@ -87,6 +89,7 @@ MIDDLEWARE = [
     "mitxonline.health.HealthMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    "api.http.middleware.ApiMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

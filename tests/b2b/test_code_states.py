@@ -140,7 +140,7 @@ def _targets(node: ast.Assign) -> Iterator[ast.Name]:
 
 
 def modules() -> list[str]:
-    found = [path for app in ("b2b", "frontend") for path in (ROOT / app).rglob("*.py")]
+    found = [path for app in ("api", "b2b", "frontend") for path in (ROOT / app).rglob("*.py")]
     left_out = {"b2b/codes.py", "b2b/enums.py", *OTHERS}
     names = [str(path.relative_to(ROOT)) for path in found if "migrations" not in path.parts]
     return sorted(name for name in names if name not in left_out and "demo" not in name)

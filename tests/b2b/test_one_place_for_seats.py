@@ -53,7 +53,9 @@ def _sides(node: ast.Compare) -> Iterator[ast.AST]:
 
 def modules() -> list[str]:
     found = [
-        path for app in ("b2b", "frontend", "mitxonline", "ecommerce", "cms") for path in (ROOT / app).rglob("*.py")
+        path
+        for app in ("api", "b2b", "frontend", "mitxonline", "ecommerce", "cms")
+        for path in (ROOT / app).rglob("*.py")
     ]
     return sorted(str(path.relative_to(ROOT)) for path in found if "migrations" not in path.parts)
 

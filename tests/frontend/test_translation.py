@@ -13,7 +13,7 @@ from django.conf import settings
 import frontend
 
 PROJECT = Path(frontend.__file__).parent.parent
-APPS = ("frontend", "cms", "b2b", "ecommerce", "courses", "mitxonline", "reports")
+APPS = ("api", "frontend", "cms", "b2b", "ecommerce", "courses", "mitxonline", "reports")
 TEMPLATES = sorted(
     path for app in APPS for path in (PROJECT / app).rglob("templates/**/*") if path.suffix in (".html", ".txt")
 )

@@ -23,7 +23,7 @@ READ_BY_VISITORS = (
 )
 CODE = [
     path
-    for app in ("b2b", "cms", "courses", "dev", "ecommerce", "frontend", "mitxonline", "reports")
+    for app in ("api", "b2b", "cms", "courses", "dev", "ecommerce", "frontend", "mitxonline", "reports")
     for path in (ROOT / app).rglob("*.py")
     if "migrations" not in path.parts
 ]

@@ -12,7 +12,7 @@ from mitxonline.kernel.errors import Forbidden, NotFound
 from mitxonline.kernel.forms import refusals_on
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline", "reports")
+APPS = ("api", "b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline", "reports")
 # The base of all staff pages, which names the field by the refusal.
 EXEMPT = {"mitxonline/staff/pages.py"}
 

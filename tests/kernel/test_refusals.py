@@ -16,7 +16,7 @@ from mitxonline.users.closing import Obstacle
 from mitxonline.users.sso.errors import SignInRefused
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline", "reports")
+APPS = ("api", "b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline", "reports")
 DECLARES_REFUSAL = re.compile(r"^class \w+\((?:DomainError|NotFound|Forbidden|RateLimited|\w+Refused)\):", re.MULTILINE)
 SAMPLES: dict[str, object] = {
     "str": "Northgate",
@@ -28,6 +28,7 @@ SAMPLES: dict[str, object] = {
     "date": date(2026, 6, 30),
     "datetime": datetime(2026, 6, 30, tzinfo=UTC),
     "tuple[str, ...]": ("Ada", "Bob"),
+    "Mapping[str, list[str]]": {"email": ["Enter an address."]},
     "tuple[int, ...]": (1, 2),
     "tuple[Obstacle, ...]": (Obstacle("You are the last manager of Northgate."),),
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline", "reports")
+PACKAGES = ("api", "b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline", "reports")
 
 # Public classes that may share a name; Django looks `Command` up in each management command's module.
 SHARED_NAMES = {
@@ -56,6 +56,8 @@ def test_no_test_module_imports_another() -> None:
 def test_no_two_public_classes_share_a_name() -> None:
     places = defaultdict(list)
     for path in production_files():
+        if path.parts[-3] == "api" and path.name == "schemas.py":
+            continue  # names of the API, which clients know
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(f"{path.relative_to(ROOT)}")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-APPS = ["b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline", "reports"]
+APPS = ["api", "b2b", "cms", "courses", "ecommerce", "frontend", "mitxonline", "reports"]
 OWN = re.compile(r"^(ecommerce/gateways/|mitxonline/settings/|[a-z0-9_]+/migrations/)")
 NAME = re.compile(
     r"""["'](stripe|paypal|cybersource)["']|\b(STRIPE|PAYPAL|CYBERSOURCE)_|Stripe\b|Pay[Pp]al\b|Cyber[Ss]ource\b"""

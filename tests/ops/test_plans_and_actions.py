@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("b2b", "courses", "ecommerce", "frontend", "mitxonline", "reports")
+PACKAGES = ("api", "b2b", "courses", "ecommerce", "frontend", "mitxonline", "reports")
 
 
 def services() -> dict[str, Callable[..., Any]]:

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = {
+    "api": "api",
     "b2b": "b2b",
     "cms": "cms",
     "courses": "courses",

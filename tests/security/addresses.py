@@ -9,7 +9,7 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern
 
-OURS = frozenset({"mitxonline", "courses", "ecommerce", "b2b", "cms", "reports", "frontend", "dev"})
+OURS = frozenset({"api", "mitxonline", "courses", "ecommerce", "b2b", "cms", "reports", "frontend", "dev"})
 
 
 @dataclass(frozen=True)

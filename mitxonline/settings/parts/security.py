@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
@@ -65,9 +66,20 @@ CSRF_COOKIE_SAMESITE = "Lax"
 
 # Other sites' pages may call the API, and nothing else, if they are listed; with people's cookies only if that is
 # allowed besides.
+API_PREFIX = "/api/"
 CORS_URLS_REGEX = r"^/api/.*$"
 CORS_ORIGIN_WHITELIST = allowed_origins(env.str("CORS_ORIGIN_WHITELIST", ""))
 CORS_ALLOW_CREDENTIALS = env.bool("CORS_ALLOW_CREDENTIALS", False)
+CORS_ALLOW_HEADERS = (*default_headers, "idempotency-key", "if-none-match")
+CORS_EXPOSE_HEADERS = (
+    "ETag",
+    "Idempotency-Replayed",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Trace-Id",
+)
 
 # How many proxies of ours are in front of the web process. With 0, X-Forwarded-For and trace ids are ignored.
 TRUSTED_PROXY_COUNT = positive("TRUSTED_PROXY_COUNT", 0)

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand
 from django.utils.autoreload import StatReloader
 
 PROJECT = Path(__file__).resolve().parents[4]
-PACKAGES = ("b2b", "cms", "courses", "dev", "ecommerce", "examples", "frontend", "mitxonline", "reports")
+PACKAGES = ("api", "b2b", "cms", "courses", "dev", "ecommerce", "examples", "frontend", "mitxonline", "reports")
 _STOP_SECONDS = 30
 
 

@@ -1,0 +1,1 @@
+"""Baskets, orders, discounts and products."""

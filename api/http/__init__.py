@@ -1,0 +1,1 @@
+"""What every operation has: callers, refusals, pages of lists, the schema."""
