@@ -42,6 +42,8 @@ def read_file(text: str, **answers: str) -> PeopleList:
         ("Jane Doe <jane@x.example>;", JANE),
         ("<jane@x.example> Jane Doe", JANE),
         ("Jane Doe <mailto:jane@x.example>", JANE),
+        ("Jane Doe <jane@x.example<mailto:jane@x.example>>", JANE),
+        ("[Jane Doe](mailto:jane@x.example)", JANE),
         ("- Jane Doe, jane@x.example", JANE),
         ("3. Jane Doe, jane@x.example", JANE),
         ("Jane\x0bDoe, jane@x.example", JANE),
@@ -247,6 +249,18 @@ TABLES = {
     "contact of a company": "Company,Company Name,Contact Name,Email\nA,Acme,Jane Doe,jane@x.example\n",
     "bars": "Name|Email\nJane Doe|jane@x.example\n",
     "lines in quotes": '"Jane Doe,jane@x.example"\n',
+    "okta": "user.id,user.login,user.firstName,user.lastName,user.email\n7,jane@x.example,Jane,Doe,jane@x.example\n",
+    "french register": "Civilité;Nom d’usage;Prénom usuel;Adresse électronique\nMme;Doe;Jane;jane@x.example\n",
+    "arabic": "الاسم الأول,اسم العائلة,البريد الإلكتروني\nJane,Doe,jane@x.example\n",
+    "arabic short": "الاسم,البريد الإلكتروني\nJane Doe,jane@x.example\n",
+    "hebrew": "שם פרטי,שם משפחה,דואר אלקטרוני\nJane,Doe,jane@x.example\n",
+    "persian": "نام,نام خانوادگی,ایمیل\nJane,Doe,jane@x.example\n",
+    "thai": "ชื่อ,นามสกุล,อีเมล\nJane,Doe,jane@x.example\n",
+    "hindi": "नाम,ईमेल\nJane Doe,jane@x.example\n",
+    "serbian": "Име;Презиме;Имејл\nJane;Doe;jane@x.example\n",
+    "an address under a name’s heading": "Participant\nJane Doe <jane@x.example>\n",
+    "the address in the name too": "Display name,Mail\nJane Doe (jane@x.example),jane@x.example\n",
+    "links of a document": "Name,Email\nJane Doe,[jane@x.example](mailto:jane@x.example)\n",
     "another address in a note": "Name,E-mail,Notes\nJane Doe,jane@x.example,please copy boss@x.example on all\n",
 }
 
@@ -320,6 +334,14 @@ def test_a_first_line_that_was_taken_for_a_heading_is_told() -> None:
     assert read_file("Who,Where\nJane,jane@x.example\n").heading == "Who, Where"
 
 
+def test_an_address_under_a_heading_of_names_is_no_name() -> None:
+    assert read_file("Teilnehmer\njane@x.example\nrick@x.example\n").people == (
+        NAMELESS,
+        ListedPerson("rick@x.example"),
+    )
+    assert list(read_file("Student,E-mail\njane@x.example,jane@x.example\n").people) == [NAMELESS]
+
+
 def test_a_row_without_an_address_and_one_with_two_are_shown() -> None:
     text = "Name,E-mail\nJane Doe,jane@x.example\nSam,\nRick,rick@x.example; r2@x.example\n"
     assert list(read_file(text).people) == [
@@ -351,6 +373,13 @@ def test_a_workbook_is_read_like_a_table() -> None:
         b"PK\x05\x06" + b"\0" * 18,
         b"\xd0\xcf\x11\xe0old",
         b"BEGIN:VCARD\nEMAIL:a@x.example",
+        b"<html><body><table><tr><td>jane@x.example</td></tr></table></body></html>",
+        b"\xef\xbb\xbf\r\n<table border=1><tr><th>Name</th><th>Email</th></tr></table>",
+        b'<?xml version="1.0"?><people><mail>jane@x.example</mail></people>',
+        b'[{"name": "Jane Doe", "email": "jane@x.example"}]',
+        b'{"people": [{"email": "jane@x.example"}]}',
+        b"%PDF-1.4 jane@x.example",
+        b"{\\rtf1\\ansi jane@x.example\\par}",
         make_workbook(("Name", "Town")),
     ],
 )
@@ -425,8 +454,10 @@ def test_every_encoding_that_can_be_named_is_known_to_python() -> None:
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(
-    "piece", ["a", "<", ">", "a ", " @", "<@", "a-", "a.", '"', "é", ";,", "Name: ", "E-mail: a@", "|", ": "]
-)
+    "piece",
+    ["a", "<", ">", "a ", " @", "<@", "a-", "a.", '"', "é", ";,", "Name: ", "E-mail: a@", "|", ": ", "[", "[a](mailto:",
+     "a@x<mailto:"],
+)  # fmt: skip
 def test_a_long_line_is_read_in_time(piece: str) -> None:
     line = piece * (200_000 // len(piece))
     read_people(line)

@@ -62,6 +62,14 @@ ENCODINGS = tuple(_ENCODINGS)
 _LAST = ("gb18030", "cp949")
 # Nearly any Western name could be one of these as well, so all names have to be of one language.
 _OF_ONE_LANGUAGE = ("cp1257",)
+# How files begin that have addresses in them, and no rows.
+_OTHER_FORMATS = {
+    "HTML": re.compile(r"<(!doctype|html|head|body|meta|style|table|div)\b", re.IGNORECASE),
+    "XML": re.compile(r"<\?xml\b", re.IGNORECASE),
+    "JSON": re.compile(r"[\[{]\s*[\[{\"]"),
+    "PDF": re.compile(r"%PDF-"),
+    "RTF": re.compile(r"\{\\rtf"),
+}
 _WORD = re.compile(r"[^\W\d_]+")
 # Letters that Greek and Hebrew write only at the end of a word or not there, and two that hardly any word has.
 _MISPLACED = re.compile(r"[ςםןץףך]\B|σ\b|[ΰΐ]")
@@ -102,6 +110,11 @@ def read_rows(data: bytes, *, encoding: str = "") -> list[ListRow]:
     text = _decode(data, encoding)
     if text.lstrip().upper().startswith("BEGIN:VCARD"):
         raise FileUnreadable(_("This is a file of contact cards. Export your contacts as CSV, then choose that file."))
+    beginning = text[:1_000].lstrip("\ufeff \t\r\n")
+    for name, pattern in _OTHER_FORMATS.items():
+        if pattern.match(beginning):
+            sentence = _("This is %(format)s, not a list. Save your list as a CSV file (UTF-8), then choose it.")
+            raise FileUnreadable(sentence % {"format": name})
     return split_rows(text)
 
 

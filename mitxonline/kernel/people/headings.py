@@ -11,9 +11,12 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# Of whom a path in an export tells: “user.firstName”.
+_PATH = re.compile(r"\A(?:user|profile|person|employee|attendee|participant|student|learner)\.(?=\w)", re.IGNORECASE)
+
 
 def _key(heading: str) -> str:
-    letters = unicodedata.normalize("NFKD", heading.casefold().replace("ł", "l").replace("ı", "i"))
+    letters = unicodedata.normalize("NFKD", _PATH.sub("", heading).casefold().replace("ł", "l").replace("ı", "i"))
     return "".join(char for char in letters if char.isalnum())
 
 
@@ -31,7 +34,7 @@ _EMAIL = _keys(
     personalemail postaelettronica primaryemail primaryworkemail sahkoposti sahkopostiosoite studentemail useremail
     userprincipalname workemail workemailaddress
     メール メールアドレス 电子邮件 电子邮箱 邮箱 電子郵件 이메일 почта электроннаяпочта адресэлектроннойпочты
-    البريدالإلكتروني البريدالالكتروني דואל דואראלקטרוני อีเมล
+    البريدالإلكتروني البريدالالكتروني ایمیل דואל דואראלקטרוני อีเมล ईमेल имејл имейл
     """
 )
 _FULL = _keys(
@@ -44,14 +47,15 @@ _FULL = _keys(
     氏名 名前 お名前 姓名 이름 성명 фио имяифамилия полноеимя الاسمالكامل 이름성명
     jménoapříjmení celéjméno menoapriezvisko imeiprezime imeinpriimek numecomplet numeleșiprenumele numeșiprenume
     teljesnév vardaspavardė vārdsuzvārds ονοματεπώνυμο πλήρεςόνομα піб прізвищеіімя прізвищетаімя họvàtên họtên
-    namalengkap
+    namalengkap שםמלא نامکامل نامونامخانوادگی ชื่อนามสกุล ชื่อสกุล पूरानाम имеипрезиме
     """
 )
 _FIRST = _keys(
     """
     firstname firstnames forename forenames fornamn fornavn givenname givennames imie etunimi ad voornaam voornamen
     vorname vornamen prenom prenoms nombredepila nombres primernombre primeironome 名 имя الاسمالأول firstgivenname
-    křestníjméno krstnémeno prenume keresztnév utónév eesnimi імя
+    křestníjméno krstnémeno prenume keresztnév utónév eesnimi імя prenomusuel prenomdusage rufname tilltalsnamn
+    שםפרטי اسمالأول नामप्रथम
     """
 )
 _LAST = _keys(
@@ -61,6 +65,7 @@ _LAST = _keys(
     lastname lastnames nachname nachnamen nazwisko nomdefamille primerapellido sobrenome soyad soyadi sukunimi surname
     surnames zuname 姓 фамилия 성
     příjmení priezvisko prezime priimek vezetéknév családinév επώνυμο прізвище họ uzvārds pavardė perekonnanimi
+    презиме שםמשפחה اسمالعائلة اللقب نامخانوادگی นามสกุล उपनाम
     """
 )
 # What stands before the last name, and behind it.
@@ -68,7 +73,8 @@ _BEFORE_LAST = _keys("namenszusatz tussenvoegsel voorvoegsel voorvoegsels vorsat
 _SECOND_LAST = _keys("segundoapellido apellidomaterno secondlastname secondsurname")
 # The whole name, or the part beside a column for the other part: “Nom, Prénom”, “Nome, Cognome”.
 _NAME = _keys(
-    "name names nom nombre nome naam navn namn nimi isim jméno meno ime име név nume nama όνομα tên vārds vardas"
+    "name names nom nombre nome naam navn namn nimi isim jméno meno ime име név nume nama όνομα tên vārds vardas "
+    "الاسم שם نام ชื่อ नाम"
 )
 # What HR systems put before or behind “E-mail”.
 _QUALIFIERS = (

@@ -24,6 +24,9 @@ SEPARATORS = ",;\t|"
 _MARKER = re.compile(r"\A\s*(?:[-*•·–—]|\d{1,4}[.)])\s+")
 _LABEL = re.compile(r"\A(?:mailto|smtp|e-?mail)\s*:\s*", re.IGNORECASE)
 _COLON_BEHIND = re.compile(r"(@[\w.-]+): ?(?=[^\W\d])")  # jane@x.example: Jane Doe
+# Links as text, of mail programs and of documents: jane@x.example<mailto:jane@x.example>, [Jane](mailto:jane@x.example)
+_REPEATED = re.compile(r"<mailto:([^\s<>]{1,254})>", re.IGNORECASE)
+_LINKED = re.compile(r"\[([^\[\]\r\n]{1,300})\]\(mailto:([^()\s]{1,254})\)", re.IGNORECASE)
 # What stands before the recipients of a mail that was copied as a whole.
 _RECIPIENTS = re.compile(r"\A\s*(?:to|cc|bcc|an|à)\s*:\s*", re.IGNORECASE)
 _LEADING, _TRAILING = "<>()[]{}\"'`“”„‘’‚«»", "<>()[]{}\"'`“”„‘’«».,;:!?"
@@ -60,7 +63,8 @@ def clean_text(text: str) -> str:
             kept.append(" ")
         elif category != "Cf" or char in "\u200c\u200d":
             kept.append(char)
-    return "".join(kept)
+    plain = _LINKED.sub(lambda link: link[2] if "@" in link[1] else f"{link[1]} <{link[2]}>", "".join(kept))
+    return _REPEATED.sub(lambda link: "" if plain.endswith(link[1], 0, link.start()) else link[0], plain)
 
 
 def split_lines(text: str) -> list[str]:

@@ -144,7 +144,7 @@ def _read_table(rows: Sequence[ListRow], *, column: str, is_file: bool = False) 
     people = []
     for row in rows:
         cell = row.cells[address_column] if address_column < len(row.cells) else ""
-        people.append(_read_person(row, cell, tidy_name(names.read(row.cells))))
+        people.append(_read_person(row, cell, _read_name(names.read(row.cells))))
     return PeopleList(tuple(people), heading=heading)
 
 
@@ -165,6 +165,11 @@ def _read_person(row: ListRow, cell: str, name: str) -> ListedPerson:
     if not found.addresses:
         return ListedPerson(cell, name, row.number)
     return ListedPerson(found.addresses[0], name or found.name, row.number)
+
+
+def _read_name(text: str) -> str:
+    """Return the name in a cell under a heading of names, which some fill with the address or write it behind."""
+    return read_cell(text).name if "@" in text else tidy_name(text)
 
 
 def _read_row(row: ListRow) -> Iterator[ListedPerson]:
