@@ -1,4 +1,4 @@
-"""Refuses what no form of the Wagtail admin sends, before a view of Wagtail fails on it with a server error.
+"""Refuses what no form of the two admins sends, before a view of theirs fails on it with a server error.
 
 Such a request comes from a page that loaded halfway, from an old tab, or was made by hand. Each rule names what is
 wrong with the request; what a view does with a right one is never hidden.
@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import NoReverseMatch, reverse
 from django.utils.datastructures import MultiValueDictKeyError
 from django.utils.translation import gettext_lazy as _
+from taggit.models import Tag
 from wagtail.models import Page
 
 from mitxonline.kernel.errors import DomainError
@@ -34,7 +35,7 @@ BELOW_ROOT = {"wagtailadmin_pages:lock", "wagtailadmin_pages:unlock", "wagtailad
 
 
 class FormIncomplete(DomainError):
-    """A request to the Wagtail admin lacks what its form always sends, or has something else in its place."""
+    """A request to an admin lacks what its form always sends, or has something else in its place."""
 
     code = "form_incomplete"
     status = 400
@@ -50,7 +51,7 @@ class WagtailFormsMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, kwargs: dict[str, Any]) -> HttpResponse | None:
-        if _is_in_admin(request) and _is_forged(request, kwargs):
+        if (_is_in_admin(request) and _is_forged(request, kwargs)) or _merges_no_tags(request):
             return domain_error_response(request, FormIncomplete())
         return None
 
@@ -66,6 +67,15 @@ def _is_in_admin(request: HttpRequest) -> bool:
         return request.path.startswith(reverse("wagtailadmin_home"))
     except NoReverseMatch:  # this process serves no Wagtail admin
         return False
+
+
+def _merges_no_tags(request: HttpRequest) -> bool:
+    """Whether tags are to be merged that nobody chose from the list before, or that are gone since."""
+    match = request.resolver_match
+    if match is None or match.view_name != "admin:taggit_tag_merge_tags" or request.method != "POST":
+        return False
+    chosen = set(request.session.get("selected_tag_ids", "").split(","))
+    return not all(map(KEY.match, chosen)) or Tag.objects.filter(pk__in=chosen).count() < len(chosen)
 
 
 def _is_forged(request: HttpRequest, kwargs: dict[str, Any]) -> bool:
@@ -103,6 +113,15 @@ def find_instance_by_key(find: Callable[[Any, Any], Any]) -> Callable[[Any, Any]
         return None if isinstance(value, str) and not KEY.match(value) else find(chooser, value)
 
     return find_or_nothing
+
+
+def list_choices_by_key(list_choices: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the Django admin's searchable choices offer nothing for what is no key. The form refuses it."""
+
+    def list_those_with_keys(widget: Any, name: str, value: Any, attr: Any = None) -> Any:
+        return list_choices(widget, name, [each for each in value if KEY.match(str(each))], attr)
+
+    return list_those_with_keys
 
 
 def require_creation_form(can_create: Callable[[Any], bool]) -> Callable[[Any], bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin.widgets import AutocompleteMixin
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import URLPattern, path
@@ -16,7 +17,7 @@ from wagtail.admin.views.mixins import SpreadsheetExportMixin
 from wagtail.admin.widgets import AdminDateInput, AdminDateTimeInput, AdminTimeInput, BaseChooser
 
 from mitxonline.staff.days import keep_typed
-from mitxonline.staff.forged import find_instance_by_key, require_creation_form
+from mitxonline.staff.forged import find_instance_by_key, list_choices_by_key, require_creation_form
 from mitxonline.staff.lists import export_wagtails_list, setup_without_empty_file
 from mitxonline.staff.needs import NeedsPanel
 from mitxonline.staff.settings import SettingEditView
@@ -25,6 +26,7 @@ from mitxonline.staff.timeline import TimelineViewSet
 for widget in (AdminDateInput, AdminDateTimeInput, AdminTimeInput):
     widget.get_config = keep_typed(widget.get_config)
 BaseChooser.get_instance = find_instance_by_key(BaseChooser.get_instance)
+AutocompleteMixin.optgroups = list_choices_by_key(AutocompleteMixin.optgroups)  # type: ignore[method-assign]
 CreationFormMixin.can_create = require_creation_form(CreationFormMixin.can_create)
 SpreadsheetExportMixin.as_spreadsheet = export_wagtails_list
 SpreadsheetExportMixin.setup = setup_without_empty_file(SpreadsheetExportMixin.setup)

@@ -1,4 +1,4 @@
-"""Requests that no form of the Wagtail admin sends are refused, at each of its addresses, and are no server errors."""
+"""Requests that no form of the two admins sends are refused, at each of their addresses, and are no server errors."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.test import Client
+from taggit.models import Tag
 from wagtail.models import Page, Workflow
 
-from tests.factories import make_user
+from tests.factories import make_run, make_user
 from tests.factories.pages import make_home
 from tests.security.addresses import every_address
 from tests.security.table import LEFT_OUT
@@ -21,12 +22,13 @@ from tests.support.forms import open_form
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
 
 GARBAGE = "x"
-# What the forms and addresses of the admin call their fields.
+# What the forms and addresses of the admins call their fields.
 NAMES = (
     "id", "page", "next", "url", "title", "slug", "p", "q", "order", "position", "parent_page_id", "parent_page",
     "import_file_name", "input_format", "file", "files[]", "chooser", "item", "type", "content_type", "usage_count",
     "comment", "tags", "name", "action", "password", "restriction_type", "groups", "collection", "email", "role",
     "task", "workflow", "course", "course_run", "department", "picture", "account", "redirect_page", "new_parent_page",
+    "user", "tag", "new_tag_name", "_selected_action",
     "body-count", "form-TOTAL_FORMS", "workflow_tasks-TOTAL_FORMS", "workflow_tasks-0-id", "workflow_tasks-0-task",
 )  # fmt: skip
 WORDS = {"action": "delete", "app_label": "wagtailcore", "model_name": "page"}
@@ -57,13 +59,13 @@ def status_of(world: World, method: str, path: str, data: dict[str, str]) -> int
     return int(response.status_code)
 
 
-def test_no_address_of_the_admin_fails_on_a_request_without_sense() -> None:
+def test_no_address_of_the_admins_fails_on_a_request_without_sense() -> None:
     world = make_world()
     pages = Page.objects.filter(depth__lt=4).order_by("-pk").values_list("pk", flat=True)[:3]
     keys = list(dict.fromkeys(["1", *map(str, pages), *world.things.values()]))[:MOST_KEYS]
     failed = []
     for address in every_address():
-        if not address.route.startswith("cms/") or address.route in LEFT_OUT or "logout" in address.route:
+        if not address.route.startswith(("cms/", "admin/")) or address.route in LEFT_OUT or "logout" in address.route:
             continue
         for path in paths_of(address.route, keys):
             status = status_of(world, "POST", path, {})
@@ -147,3 +149,30 @@ def test_rows_of_a_formset_have_keys(admin: Client) -> None:
         admin.post(path, {name: value for name, value in form.items() if not name.endswith("-0-id")}).status_code == 400
     )
     assert admin.post(path, form).status_code == 302
+
+
+def test_course_staff_are_chosen_by_their_keys(admin: Client) -> None:
+    path = "/admin/courses/coursestaff/add/"
+    course, person = make_run().course, make_user()
+    assert admin.get(f"{path}?course=x&user={person.pk}").status_code == 200
+    page = admin.post(path, {"course": "x", "user": str(person.pk)})
+    assert page.status_code == 200
+    assert page.context["adminform"].form.errors["course"]
+    assert f'<option value="{person.pk}" selected>' in page.content.decode()
+    assert admin.post(path, {"course": str(course.pk), "user": str(person.pk)}).status_code == 302
+    assert course.staff.get().user == person
+
+
+def test_tags_are_merged_that_were_chosen_before(admin: Client) -> None:
+    merge, tags = "/admin/taggit/tag/merge-tags/", [Tag.objects.create(name=name) for name in ("one", "two")]
+    assert admin.post(merge, {"new_tag_name": "both"}).status_code == 400
+    chosen = {"action": "render_tag_form", "_selected_action": [str(tag.pk) for tag in tags]}
+    assert admin.post("/admin/taggit/tag/", chosen).headers["Location"] == merge
+    gone = tags.pop()
+    key = gone.pk
+    gone.delete()
+    assert admin.post(merge, {"new_tag_name": "both"}).status_code == 400
+    assert not Tag.objects.filter(name="both").exists()
+    Tag.objects.create(pk=key, name="two")
+    assert admin.post(merge, {"new_tag_name": "both"}).status_code == 302
+    assert Tag.objects.filter(name="both").exists()
