@@ -104,7 +104,8 @@ def add_editors_needs(request: HttpRequest) -> NeedsSection | None:
         needs.append(Need(_("Runs without a published page"), runs_without_page(now), f"{url}?needs=page"))
     if not needs:
         return None
-    return NeedsSection("pages", _("Pages and courses"), tuple(needs), links=tuple(_recent_edits(user)))
+    edited = tuple(_recent_edits(user))
+    return NeedsSection("pages", _("Pages and courses"), tuple(needs), links=edited, links_label=_("You edited:"))
 
 
 def _recent_edits(user: object) -> list[SectionFact]:

@@ -34,7 +34,7 @@ def add_enrollment_needs(request: HttpRequest) -> NeedsSection | None:
 
 def _describe_course_site() -> tuple[SectionFact, ...]:
     if not is_course_site_connected():
-        return (SectionFact(_("Course site"), str(_("not connected"))),)
+        return (SectionFact(_("Course site"), str(_("Not connected"))),)
     names = {Server.LMS: _("Course site"), Server.STUDIO: _("Studio")}
     silent = set(find_open_breakers())
     return tuple(

@@ -43,11 +43,14 @@ class SectionFact:
 
 @dataclass(frozen=True, slots=True)
 class NeedsSection:
+    """`links_label` stands before the links and says what they have in common."""
+
     name: str
     heading: str | Promise
     needs: tuple[Need, ...]
     facts: tuple[SectionFact, ...] = ()
     links: tuple[SectionFact, ...] = field(default=())
+    links_label: str | Promise = ""
 
 
 @dataclass(frozen=True, slots=True)

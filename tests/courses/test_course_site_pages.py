@@ -185,7 +185,7 @@ def test_without_a_course_site_staff_pages_say_so_and_offer_nothing(settings: An
     page = text_of(desk, reverse("enrollments:enrollment", args=[row.pk]))
     assert "No course site is connected" in page
     assert "Try again" not in page
-    assert "not connected" in text_of(desk, "/cms/")
+    assert "Not connected" in text_of(desk, "/cms/")
 
 
 # Learners
