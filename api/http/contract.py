@@ -15,7 +15,7 @@ from api.http.shapes import Reply, Uri
 
 JSON_TYPE = "application/json"
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
-_SIGNED_IN: list[dict[str, list[str]]] = [{"session": []}]
+_SIGNED_IN: list[dict[str, list[str]]] = [{"session": []}, {"token": []}]
 
 
 class DetailError(Reply):
@@ -57,6 +57,7 @@ def _complete(schema: OpenAPISchema, api: NinjaAPI) -> OpenAPISchema:
         components[shape.__name__] = shape.model_json_schema()
     schema["components"]["securitySchemes"] = {
         "session": {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME},
+        "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     }
     doors = _doors(api)
     for operations in schema["paths"].values():
@@ -76,7 +77,10 @@ def _doors(api: NinjaAPI) -> dict[str, Door | None]:
 
 
 def _complete_operation(operation: dict[str, Any], door: Door | None) -> None:
-    operation["security"] = [*_SIGNED_IN, *([{}] if door is None or door.is_open else [])]
+    is_open = door is None or door.is_open
+    operation["security"] = (
+        [{"token": []}] if door is not None and door.scope else [*_SIGNED_IN, *([{}] if is_open else [])]
+    )
     for parameter in operation["parameters"]:
         if parameter["schema"].get("type") == "array":
             parameter |= {"style": "form", "explode": False}
@@ -84,9 +88,10 @@ def _complete_operation(operation: dict[str, Any], door: Door | None) -> None:
         content = body["content"]
         content |= {kind: content[JSON_TYPE] for kind in FORM_TYPES if JSON_TYPE in content}
     answers = operation["responses"]
-    answers.setdefault("4XX", {"description": "Refused", "content": {JSON_TYPE: {"schema": _ref(DetailError)}}})
+    for status, description in (("4XX", "Refused"), ("5XX", "Failed")):
+        answers.setdefault(status, {"description": description, "content": {JSON_TYPE: {"schema": _ref(DetailError)}}})
     for status, answer in answers.items():
-        if str(status).startswith("4") and "content" in answer:
+        if str(status).startswith(("4", "5")) and "content" in answer:
             answer["content"][PROBLEM] = {"schema": _ref(Problem)}
 
 

@@ -44,6 +44,13 @@ class BadCredentials(DomainError):
     message = _("It is unknown, has expired or was revoked.")
 
 
+class CredentialsUnclear(DomainError):
+    code = "credentials_unclear"
+    status = 503
+    heading = _("We can’t check this token")
+    message = _("The provider that issued it doesn’t answer. Try again in a minute.")
+
+
 class CsrfMissing(DomainError):
     code = "csrf"
     status = 403

@@ -7,7 +7,7 @@ What is allowed everywhere:
 
 * path parameters that the path doesn't have are left out;
 * where an object is open, ours may say what is in it;
-* refusals (4xx) may be there that the reference doesn't mention.
+* refusals and failures (4xx, 5xx) may be there that the reference doesn't mention.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class Comparison:
             if status not in mine:
                 yield Difference(place, "an answer", "none")
             elif status not in theirs:
-                if not status.startswith("4"):
+                if not status.startswith(("4", "5")):
                     yield Difference(place, "no answer", "one")
             else:
                 expected, actual = (each[status].get("content", {}).get(JSON) for each in (theirs, mine))

@@ -83,8 +83,6 @@ MISSING: frozenset[str] = frozenset(
         "products_retrieve",
         "products_user_flexible_price_retrieve",
         # user_search
-        "user_search_list",
-        "user_search_retrieve",
         # userinfo
         "userinfo_retrieve",
         # users
@@ -92,7 +90,6 @@ MISSING: frozenset[str] = frozenset(
         "users_current_user_partial_update",
         "users_me_retrieve",
         "users_me_partial_update",
-        "users_retrieve",
         # course_runs
         "course_runs_list",
         "course_runs_retrieve",

@@ -9,6 +9,7 @@ import pytest
 from tests.api.client import schema
 from tests.api.rows import accounts, b2b, catalog, commerce, learning
 from tests.api.world import CALLERS, Row, World, make_world
+from tests.support.oidc import FakeProvider
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
 
@@ -32,8 +33,8 @@ def test_every_operation_has_a_row_and_every_row_an_operation() -> None:
     assert not missing + gone, "\n".join(missing + gone)
 
 
-def test_each_caller_gets_the_answers_of_the_table() -> None:
-    world = make_world()
+def test_each_caller_gets_the_answers_of_the_table(provider: FakeProvider) -> None:
+    world = make_world(provider)
     for subject in SUBJECTS:
         subject.make_things(world)
     wrong = [said for row in ROWS if (said := difference(world, row.operation, row.letters, row))]

@@ -14,6 +14,7 @@ from cms.services.groups import EDITORS, FINANCE
 from mitxonline.users.models import User
 from tests.api.client import ApiClient
 from tests.factories import NOON, make_organization, make_user
+from tests.support.oidc import FakeProvider
 
 # The order of the letters in the tables.
 CALLERS = ("anonymous", "learner", "other manager", "manager", "finance", "editor", "service", "superuser")
@@ -45,10 +46,12 @@ class World:
     people: dict[str, User]
     organization: OrganizationPage
     other_organization: OrganizationPage
+    service_token: str
     things: dict[str, str] = field(default_factory=dict)
 
     def client(self, caller: str) -> ApiClient:
-        return ApiClient(self.people.get(caller), raise_request_exception=False)
+        token = f"Bearer {self.service_token}" if caller == "service" else ""
+        return ApiClient(self.people.get(caller), token=token, raise_request_exception=False)
 
     def letter(self, caller: str, method: str, path: str, body: Any) -> str:
         """Return the letter of the answer a caller gets."""
@@ -60,7 +63,7 @@ class World:
         return "o" if 200 <= code < 300 else LETTERS.get(code, str(code))
 
 
-def make_world() -> World:
+def make_world(provider: FakeProvider) -> World:
     """Set up the site with someone of each kind. The manager's organization isn't the other manager's."""
     call_command("configure_wagtail", verbosity=0)
     people = {
@@ -76,7 +79,8 @@ def make_world() -> World:
         OrganizationMembership.objects.create(
             organization=where, user=people[kind], source="staff", is_manager=True, since=NOON
         )
-    return World(people=people, organization=organization, other_organization=other)
+    token = provider.service_token("b2b:manager-check")
+    return World(people=people, organization=organization, other_organization=other, service_token=token)
 
 
 def _in_group(name: str, **options: Any) -> User:

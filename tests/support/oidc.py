@@ -117,6 +117,28 @@ class FakeProvider:
         claims = {"iss": self.issuer, "azp": CLIENT, "iat": now, "exp": now + 300, "sub": self.claims["sub"]}
         return self.sign({**claims, **self.access_claims})
 
+    def api_token(self, *, key: str = "", **replaced: Any) -> str:
+        """Return an access token for our API; by default a person's, with a session."""
+        now = int(time.time()) + self.clock
+        claims = {
+            "iss": self.issuer,
+            "aud": [CLIENT, "account"],
+            "azp": "integration",
+            "typ": "Bearer",
+            "iat": now,
+            "exp": now + 300,
+            "sub": self.claims["sub"],
+            "sid": self.claims["sid"],
+            "scope": "openid profile",
+            **replaced,
+        }
+        return self.sign({name: value for name, value in claims.items() if value is not None}, key=key)
+
+    def service_token(self, *scopes: str, **replaced: Any) -> str:
+        """Return what client credentials give: nobody's session, and the scopes of the client."""
+        own: dict[str, Any] = {"sub": "5e7c1ce0-0000-4000-8000-000000000000", "sid": None, "scope": " ".join(scopes)}
+        return self.api_token(**{**own, **replaced})
+
     def logout_token(self, *, header_type: str = "logout+jwt", key: str = "", **replaced: Any) -> str:
         now = int(time.time()) + self.clock
         claims = {

@@ -65,6 +65,9 @@ KEYCLOAK_STAFF_ROLES = _roles(
     "storefront-admin=superuser",
 )
 
+# Whom Keycloak's access tokens have to be made out to, so that they open the API.
+API_AUDIENCE = env.str("API_AUDIENCE", "") or SOCIAL_AUTH_KEYCLOAK_KEY
+
 # The course site, through OAuth 2.
 SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT = http_address("SOCIAL_AUTH_EDX_OAUTH2_URL_ROOT")
 # The course site's address for browsers, if it differs from the one for servers.

@@ -61,6 +61,13 @@ def find_subject(user: User, issuer: str) -> str | None:
     return uid.removeprefix(f"{issuer}#") if uid else None
 
 
+def find_connected(*, issuer: str, subject: str) -> User | None:
+    """Return the active account that someone at that issuer has connected."""
+    connections = UserSocialAuth.objects.filter(uid=f"{issuer}#{subject}", user__is_active=True).select_related("user")
+    found = connections.first()
+    return found.user if found is not None else None
+
+
 def is_connected(*, user_id: int, issuer: str, besides: int | None = None) -> bool:
     """Whether the account is connected with anyone at that issuer, not counting the connection `besides`."""
     connections = UserSocialAuth.objects.filter(user_id=user_id, uid__startswith=f"{issuer}#")

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from tests.api.world import Row, World
 
-ROWS = (Row("countries_list", "oooooooo"),)
+ROWS = (
+    Row("countries_list", "oooooooo"),
+    Row("users_retrieve", "fonnnnfo", {"id": "{learner}"}),
+    Row("user_search_list", "fffffffo"),
+    Row("user_search_retrieve", "fffffffo", {"id": "{learner}"}),
+)
 
 
 def make_things(world: World) -> None:
-    """Nothing beyond the people."""
+    """Everyone’s ids by what they are."""
+    world.things |= {kind: str(someone.pk) for kind, someone in world.people.items()}
