@@ -42,14 +42,15 @@ GATEWAY = {
 }
 
 # `pair` has one row for each payment, refund and dispute: what the gateway says beside what the shop says. Where both
-# name a payment but not the currency, there is a row for either.
-FACT = f"""
-WITH payment AS (
+# name a payment but not the currency, there is a row for either. In the summed statement, `passed` has the payments
+# that agree in everything, added up, and the ids of the orders and entries of all others.
+_STATEMENT = f"""
+WITH {{passed}} payment AS (
     SELECT attempt.id, attempt.order_id, attempt.gateway, attempt.account, attempt.payment_id, attempt.is_surplus,
         coalesce(attempt.paid_amount, attempt.amount) AS amount, attempt.paid_amount IS NOT NULL AS is_told,
         coalesce(nullif(attempt.paid_currency, ''), attempt.currency) AS currency,
         coalesce(attempt.settled_at, attempt.started_at) AS at
-    FROM ecommerce_paymentattempt AS attempt WHERE attempt.state = 'paid'
+    FROM ecommerce_paymentattempt AS attempt WHERE attempt.state = 'paid' {{of_orders}}
 ), chosen AS (
     SELECT DISTINCT line.order_id FROM ecommerce_orderline AS line
     JOIN ecommerce_product AS product ON product.id = line.product_id
@@ -68,6 +69,7 @@ WITH payment AS (
             WHERE course.line_id = line.id AND course.run_id = ANY(%(runs)s::bigint[])
         ) AS is_chosen
         FROM ecommerce_orderline AS line JOIN ecommerce_product AS product ON product.id = line.product_id
+        WHERE true {{of_orders}}
     ) AS line
     GROUP BY line.order_id
 ), sold AS (
@@ -102,7 +104,7 @@ WITH payment AS (
         END AS key, currency, sum(amount) AS amount, min(at) AS at, min(payment_id) AS payment_id,
         min(account) AS account, bool_or(is_from_file) AS is_from_file
     FROM reports_gatewayentry AS entry
-    WHERE kind IN ('payment', 'refund', 'chargeback', 'won_dispute', 'other') AND (
+    WHERE kind IN ('payment', 'refund', 'chargeback', 'won_dispute', 'other') {{of_entries}} AND (
         %(runs)s::bigint[] IS NULL OR EXISTS (
             SELECT FROM payment WHERE payment.gateway = entry.gateway AND payment.payment_id = entry.payment_id
             AND payment.order_id IN (SELECT order_id FROM chosen)
@@ -257,7 +259,7 @@ WITH payment AS (
     SELECT fee_currency AS currency, CASE WHEN kind = 'fee' THEN amount ELSE 0 END - fee AS amount, at, gateway,
         entry_id, payment_id
     FROM reports_gatewayentry AS entry
-    WHERE (fee <> 0 OR kind = 'fee')
+    WHERE (fee <> 0 OR kind = 'fee') {{of_entries}}
         AND (%(currency)s::text IS NULL OR fee_currency = %(currency)s)
         AND (%(since)s::timestamptz IS NULL OR at >= %(since)s)
         AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
@@ -291,8 +293,82 @@ WITH payment AS (
         order_id, NULL, coalesce(number, (SELECT number FROM ecommerce_order WHERE id = judged.order_id), key),
         concat_ws(' ', nullif(gateway, ''), key)
     FROM judged WHERE cause <> ''
+    {{sums}}
 )
 """  # noqa: S608  the names are this module's own
+FACT = _STATEMENT.format(passed="", of_orders="", of_entries="", sums="")
+
+_WITHIN = (
+    "(%(since)s::timestamptz IS NULL OR {at} >= %(since)s) AND (%(until)s::timestamptz IS NULL OR {at} < %(until)s)"
+)
+_SUM = """
+    UNION ALL
+    SELECT '{term}', '{standing}', '', currency, {gateway}, {shop}, units, day, NULL, NULL, NULL, NULL, '', ''
+    FROM passed WHERE is_same AND is_within AND (%(currency)s::text IS NULL OR currency = %(currency)s)
+"""
+# A payment passes if it is the only one of its order, the gateway reported it once, and either says the very total of
+# the order's lines, in its currency, within the same time. Nothing else needs its order or its entry then.
+PASSED = f"""passed AS MATERIALIZED (
+    SELECT is_same, is_within, CASE WHEN is_same THEN currency END AS currency,
+        CASE WHEN %(by_day)s AND is_same THEN day END AS day, count(*) AS units, sum(reported) AS reported,
+        sum(single) AS single, sum(registration) AS registration, sum(fee) AS fee,
+        array_agg(order_id) FILTER (WHERE NOT is_same) AS order_ids,
+        array_agg(entry_id) FILTER (WHERE NOT is_same) AS entry_ids
+    FROM (
+        SELECT sold.order_id, entry.id AS entry_id, entry.currency, entry.amount AS reported, entry.fee, sold.single,
+            sold.registration, {_WITHIN.format(at="entry.at")} AS is_within,
+            CASE WHEN %(by_day)s THEN date_trunc('day', entry.at AT TIME ZONE %(zone)s) AT TIME ZONE %(zone)s END
+                AS day,
+            coalesce(
+                sold.is_only AND entry.is_only AND sold.amount = entry.amount AND sold.currency = entry.currency
+                AND (entry.fee = 0 OR entry.fee_currency = entry.currency)
+                AND ({_WITHIN.format(at="entry.at")}) = ({_WITHIN.format(at="sold.at")})
+                AND (NOT %(by_day)s OR date_trunc('day', entry.at AT TIME ZONE %(zone)s)
+                    = date_trunc('day', sold.at AT TIME ZONE %(zone)s)),
+                false
+            ) AS is_same
+        FROM (
+            SELECT bought.id AS order_id, payment.gateway, payment.payment_id, payment.amount, payment.currency,
+                payment.at, line.single, line.registration,
+                payment.is_only AND bought.fulfilled_at IS NOT NULL AND payment.amount = line.total
+                    AND payment.currency = bought.currency AS is_only
+            FROM ecommerce_order AS bought
+            LEFT JOIN (
+                SELECT order_id, sum(due) AS total, coalesce(sum(due) FILTER (WHERE seats IS NULL), 0) AS single,
+                    coalesce(sum(due) FILTER (WHERE seats IS NOT NULL), 0) AS registration
+                FROM ecommerce_orderline GROUP BY order_id
+            ) AS line ON line.order_id = bought.id
+            LEFT JOIN (
+                SELECT order_id, gateway, nullif(payment_id, '') AS payment_id, coalesce(paid_amount, amount) AS amount,
+                    coalesce(nullif(paid_currency, ''), currency) AS currency, coalesce(settled_at, started_at) AS at,
+                    NOT is_surplus AND payment_id <> '' AND count(*) OVER (PARTITION BY order_id) = 1 AS is_only
+                FROM ecommerce_paymentattempt WHERE state = 'paid'
+            ) AS payment ON payment.order_id = bought.id
+            WHERE payment.order_id IS NOT NULL OR bought.fulfilled_at IS NOT NULL AND line.total > 0
+        ) AS sold
+        FULL JOIN (
+            SELECT id, gateway, payment_id, amount, currency, fee, fee_currency, at,
+                count(*) OVER (PARTITION BY gateway, payment_id) = 1 AS is_only
+            FROM reports_gatewayentry WHERE kind = 'payment'
+        ) AS entry ON entry.gateway = sold.gateway AND entry.payment_id = sold.payment_id
+    ) AS paired
+    GROUP BY 1, 2, 3, 4
+),"""  # noqa: S608  the names are this module's own
+SUMMED = _STATEMENT.format(
+    passed=PASSED,
+    of_orders="AND order_id IN (SELECT unnest(order_ids) FROM passed)",
+    of_entries="AND (kind <> 'payment' OR id IN (SELECT unnest(entry_ids) FROM passed))",
+    sums="".join(
+        _SUM.format(term=term, standing=standing, gateway=gateway, shop=shop)
+        for term, standing, gateway, shop in (
+            ("payment", "gateway", "reported", "NULL"),
+            ("single", "shop", "NULL", "single"),
+            ("registration", "shop", "NULL", "registration"),
+            ("fee", "gateway", "-fee", "NULL"),
+            ("fees", "shop", "NULL", "-fee"),
+        )
+    ),
+)
 
 
 def build_sections(totals: Sequence[Total], scope: AuditScope) -> list[Section]:
@@ -332,6 +408,7 @@ PAYMENTS = Audit(
     AuditName.PAYMENTS,
     FACT,
     build_sections,
+    summed=SUMMED,
     has_money=True,
     params={"lag": LAG, "match_within": MATCH_WITHIN},
 )

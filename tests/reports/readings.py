@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reports.audits.base import Audit, AuditResult, AuditRow, AuditScope, RowChoice, open_audit
@@ -31,8 +31,16 @@ class Reading:
 
 
 def read_audit(audit: Audit, *, rows: RowChoice | None = None, **scope: Any) -> Reading:
-    with open_audit(audit, AuditScope(**scope), rows or RowChoice()) as (result, found):
-        return Reading(result, list(found))
+    """Read an audit, also with every row judged by itself, which has to find the same."""
+    choice, chosen = rows or RowChoice(), AuditScope(**scope)
+    with open_audit(audit, chosen, choice) as (result, found):
+        reading = Reading(result, list(found))
+    with open_audit(audit, chosen, choice, by_day=True) as (by_day, found):
+        assert (by_day.sections, by_day.causes, list(found)) == (result.sections, result.causes, reading.rows)
+    with open_audit(replace(audit, summed=""), chosen, choice, by_day=True) as (whole, found):
+        assert (whole.sections, whole.causes, list(found)) == (result.sections, result.causes, reading.rows)
+        assert whole.days == by_day.days
+    return reading
 
 
 def read_enrollments(**options: Any) -> Reading:
