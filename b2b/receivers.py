@@ -41,6 +41,7 @@ from b2b.services.contracts.reconcile import run_reconcile
 from b2b.services.groups.helpers import email_helper
 from b2b.services.groups.lists import end_sharing_of, leave_groups
 from b2b.services.handouts.mails import send_mails
+from b2b.services.handouts.revoke import end_hand_outs_of, reopen_hand_outs_of
 from b2b.services.organizations.claims import claim_of
 from b2b.services.organizations.keycloak_joins import ask_again_for, is_keycloak_configured
 from b2b.services.organizations.keycloak_joins import join_in_keycloak as add_in_keycloak
@@ -62,6 +63,7 @@ from ecommerce.events import (
     OrderClosed,
     OrderFulfilled,
     OrderInReview,
+    RegistrationCodesSwitched,
     SeatsChangedBuyer,
 )
 from ecommerce.models import Basket, DiscountCode, OrderLine
@@ -182,6 +184,14 @@ def tell_manager_of_answer(event: SeatRequestClosed) -> None:
 def end_sharing(event: SeatsChangedBuyer) -> None:
     """End what the former buyer of invoiced seats shared: helpers, and the company list."""
     end_sharing_of(event.sale_ids)
+
+
+def follow_switched_codes(event: RegistrationCodesSwitched) -> None:
+    """End what was handed out of codes that are off, and open it again where they come back."""
+    if event.is_on:
+        reopen_hand_outs_of(event.code_ids)
+    else:
+        end_hand_outs_of(event.code_ids, by_id=event.by_id, now=event.at)
 
 
 def _claim_released_seats(event: OrderFulfilled | LinesRestored, contract_ids: list[int]) -> None:

@@ -109,6 +109,16 @@ class SeatTakenFromLearner(Event):
 
 
 @dataclass(frozen=True)
+class RegistrationCodesSwitched(Event):
+    """Registration codes were switched off or on again; published in the transaction that does it."""
+
+    code_ids: tuple[int, ...]
+    is_on: bool
+    by_id: int | None
+    at: datetime
+
+
+@dataclass(frozen=True)
 class SeatMoved(Event):
     """Staff moved a redeemed registration code, and its learner with it, to another run."""
 

@@ -48,6 +48,7 @@ from ecommerce.events import (
     RefundAsked,
     RefundDenied,
     RefundFailed,
+    RegistrationCodesSwitched,
     SeatMoved,
     SeatsChangedBuyer,
     SeatTakenFromLearner,
@@ -87,6 +88,8 @@ ROUTES: dict[type[Event], Route] = {
     LinesRestored: Route(within=(b2b.claim_seats,)),
     RefundFailed: Route(after_commit=(ecommerce.email_refund_failed,)),
     FreeLinesUndone: Route(after_commit=(ecommerce.email_free_lines_undone,)),
+    # What was handed out ends with its code.
+    RegistrationCodesSwitched: Route(within=(b2b.follow_switched_codes,)),
     SeatTakenFromLearner: Route(after_commit=(ecommerce.email_seat_taken,)),
     SeatMoved: Route(after_commit=(ecommerce.email_seat_moved,)),
     PaidTwice: Route(after_commit=(ecommerce.email_paid_twice,)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 from django.core import mail
@@ -19,9 +20,14 @@ from b2b.services.handouts.mails import send_mails
 from b2b.services.handouts.recipients import Recipient, RecipientOutcome
 from b2b.services.handouts.revoke import revoke_codes
 from courses.services.enrollments import enroll
+from ecommerce.enums import DeskAction
 from ecommerce.models import DiscountCode, Order, SeatSale
 from ecommerce.services.discounts.codes import use_code
 from ecommerce.services.registration.codes import ALPHABET, switch_off_unredeemed
+from ecommerce.services.registration.desk import ChangeCode, change_code, plan_change_code
+from ecommerce.services.registration.redemption import redeem_registration_code
+from ecommerce.services.registration.taking_back import take_back_seats
+from mitxonline.kernel.db import run_sql
 from mitxonline.users.models import User
 from tests.factories import NOON, make_contract, make_contract_run, make_product, make_run, make_user
 from tests.factories.seats import make_seat_sale
@@ -233,3 +239,65 @@ def test_a_thousand_codes_take_as_many_queries_as_ten() -> None:
             assert revoke_codes(SaleLot(sale.pk), code_ids=ids, by_id=sale.buyer_id, now=NOON) == seats
         counted.append((len(captured) - batches, len(back)))
     assert counted[0] == counted[1]
+
+
+def open_addresses() -> set[str]:
+    return set(HandOut.objects.open().values_list("email", flat=True))
+
+
+class TestHandOutsEndWithTheirCode:
+    """Each sale has a code that stays good, and there is another sale."""
+
+    @pytest.fixture
+    def given(self, buyer: User, sale: SeatSale) -> SeatSale:
+        other = make_seat_sale(sale.product, seats=2, buyer=buyer)
+        give(other, "other@x.example")
+        give(sale, "ann@x.example", "bo@x.example")
+        return sale
+
+    def code_of(self, email: str) -> DiscountCode:
+        return DiscountCode.objects.get(assigned_email=email)
+
+    def change(self, email: str, action: DeskAction) -> None:
+        request = ChangeCode(code_id=self.code_of(email).pk, action=action)
+        seen = plan_change_code(request, now=NOON).fingerprint()
+        change_code(request, reason="Phone call", by_id=make_user().pk, now=NOON, seen=seen)
+
+    def test_canceled_at_the_desk_and_open_again_once_restored(self, given: SeatSale) -> None:
+        self.change("ann@x.example", DeskAction.CANCEL)
+        assert open_addresses() == {"bo@x.example", "other@x.example"}
+        ended = HandOut.objects.get(email="ann@x.example")
+        assert (ended.ended_at, ended.ended_by is not None) == (NOON, True)
+        assert set(HandOutMail.objects.filter(hand_out=ended).values_list("state", flat=True)) == {MailState.CANCELED}
+        self.change("ann@x.example", DeskAction.RESTORE)
+        assert open_addresses() == {"ann@x.example", "bo@x.example", "other@x.example"}
+        assert HandOut.objects.get(email="ann@x.example").ended_by is None
+
+    def test_void(self, given: SeatSale) -> None:
+        switch_off_unredeemed(given, seats=None, reason="Void", by_id=None, now=NOON)
+        assert open_addresses() == {"other@x.example"}
+
+    def test_refunded_redeemed_or_not(self, given: SeatSale) -> None:
+        learner = make_user("ann@x.example")
+        redeem_registration_code(text=self.code_of("ann@x.example").text, user_id=learner.pk, now=NOON)
+        assert given.order_line is not None
+        with transaction.atomic():
+            take_back_seats(
+                given.order_line, seats=given.seats, takes_redeemed=True, reason="Refund", by_id=None, now=NOON
+            )
+        assert open_addresses() == {"other@x.example"}
+
+    def test_what_was_taken_back_before_stays_ended(self, given: SeatSale) -> None:
+        code = self.code_of("ann@x.example")
+        revoke_codes(SaleLot(given.pk), code_ids=[code.pk], by_id=None, now=NOON)
+        give(given, "cy@x.example")
+        for action in (DeskAction.CANCEL, DeskAction.RESTORE):
+            request = ChangeCode(code_id=code.pk, action=action)
+            seen = plan_change_code(request, now=NOON).fingerprint()
+            change_code(request, reason="Mistake", by_id=None, now=NOON, seen=seen)
+        assert "ann@x.example" not in open_addresses()
+
+    def test_earlier_ones_end_with_the_migration(self, given: SeatSale) -> None:
+        DiscountCode.objects.filter(assigned_email="ann@x.example").update(active=False)
+        run_sql(import_module("b2b.migrations.0019_end_hand_outs_of_dead_codes").END)
+        assert open_addresses() == {"bo@x.example", "other@x.example"}

@@ -508,7 +508,7 @@ def test_refunding_seats_costs_the_same_for_any_number(till: Till, seats: int) -
     order = make_group_order(seats=seats + 1)
     line = line_of(order)
     wanted = choice(seats=((line.pk, seats),))
-    with queries(43):
+    with queries(44):
         refund_order(order_id=order.pk, choice=wanted, now=LATER, by_id=None)
 
 

@@ -5,10 +5,11 @@ Callers of the functions that begin with `end` hold the lock of the lot.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from b2b.codes import IN_CONTRACT
@@ -94,13 +95,30 @@ def end_codes(code_ids: Sequence[int], *, texts: Sequence[str] = (), by_id: int 
     if not code_ids:
         return []
     revoked = unassign_codes(code_ids, texts=texts)
-    hand_outs = HandOut.objects.open().filter(code__in=revoked, is_shared=False)
-    end_hand_outs(list(hand_outs.values_list("pk", flat=True)), by_id=by_id, now=now)
+    end_hand_outs_of(revoked, by_id=by_id, now=now)
     return revoked
+
+
+def end_hand_outs_of(code_ids: Collection[int], *, by_id: int | None, now: datetime) -> None:
+    """End the open hand-outs of these codes, which no longer work."""
+    hand_outs = HandOut.objects.open().filter(code__in=code_ids, is_shared=False)
+    end_hand_outs(list(hand_outs.values_list("pk", flat=True)), by_id=by_id, now=now)
+
+
+def reopen_hand_outs_of(code_ids: Collection[int]) -> None:
+    """Open the hand-outs that ended when these codes were switched off. E-mails that were canceled stay so.
+
+    Codes that were taken back from someone have no address any more, so their hand-outs stay ended.
+    """
+    mine = HandOut.objects.filter(code__in=code_ids, is_shared=False, email=F("code__assigned_email"))
+    newest = mine.order_by("code_id", "-pk").distinct("code_id")
+    HandOut.objects.filter(pk__in=list(newest.values_list("pk", flat=True))).update(ended_at=None, ended_by=None)
 
 
 def end_hand_outs(hand_out_ids: Sequence[int], *, by_id: int | None, now: datetime) -> list[int]:
     """End the open ones of these hand-outs, cancel their queued e-mails, and return their ids."""
+    if not hand_out_ids:
+        return []
     ended = HandOut.objects.open().filter(pk__in=hand_out_ids)
     ids = sorted(ended.values_list("pk", flat=True))
     HandOut.objects.open().filter(pk__in=ids).update(ended_at=now, ended_by_id=by_id)

@@ -15,7 +15,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ecommerce.enums import CodeChangeKind, DiscountType, PaymentType, RedemptionType
+from ecommerce.events import RegistrationCodesSwitched
 from ecommerce.models import Discount, DiscountCode, InvoiceLine, OrderLine, Product, SeatSale
+from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import fetch_sql
 from mitxonline.kernel.trace import trace_id
 
@@ -143,7 +145,10 @@ def switch_off_unredeemed(sale: SeatSale, *, seats: int | None, reason: str, by_
     }
     with transaction.atomic():
         SeatSale.objects.locked().get(pk=sale.pk)  # two of these would lock the same codes in different orders
-        return len(fetch_sql(SWITCH_OFF, values))
+        switched = tuple(code_id for (code_id,) in fetch_sql(SWITCH_OFF, values))
+        if switched:
+            publish(RegistrationCodesSwitched(code_ids=switched, is_on=False, by_id=by_id, at=now))
+    return len(switched)
 
 
 def draw_texts(count: int) -> Collection[str]:

@@ -30,7 +30,7 @@ from ecommerce.events import SeatMoved, SeatTakenFromLearner
 from ecommerce.models import CodeUse, DiscountCode, RegistrationCodeChange, SeatSale
 from ecommerce.rules import lock_courses_of
 from ecommerce.selectors.registration import count_seats_of_invoice, find_opened_run, is_refunded
-from ecommerce.services.registration.taking_back import free_retired_use, grant_seat, revoke_seat
+from ecommerce.services.registration.taking_back import free_retired_use, grant_seat, publish_switch, revoke_seat
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import audit
 from mitxonline.kernel.fingerprint import fingerprint, refuse_unless_seen
@@ -204,7 +204,7 @@ def _refuse_if_enrolled(plan: CodePlan, run: CourseRun) -> None:
 
 
 def _cancel(plan: CodePlan, reason: str, by_id: int | None, now: datetime) -> None:
-    _switch(plan, active=False)
+    _switch(plan, active=False, by_id=by_id, now=now)
     use = plan.use if plan.is_redeemed and plan.request.unenrolls else None
     _record(plan, CodeChangeKind.SWITCHED_OFF, reason, by_id, now, use=use)
     if use is not None:
@@ -214,7 +214,7 @@ def _cancel(plan: CodePlan, reason: str, by_id: int | None, now: datetime) -> No
 
 
 def _restore(plan: CodePlan, reason: str, by_id: int | None, now: datetime) -> None:
-    _switch(plan, active=True)
+    _switch(plan, active=True, by_id=by_id, now=now)
     _record(plan, CodeChangeKind.SWITCHED_ON, reason, by_id, now, use=plan.use)
     use = plan.use
     if use is None or use.state != UseState.RETIRED:
@@ -260,8 +260,9 @@ def _move(plan: CodePlan, reason: str, by_id: int | None, now: datetime) -> None
         publish(SeatMoved(use_id=plan.use.pk, run_before_id=plan.run.pk, run_after_id=after.pk))
 
 
-def _switch(plan: CodePlan, *, active: bool) -> None:
+def _switch(plan: CodePlan, *, active: bool, by_id: int | None, now: datetime) -> None:
     DiscountCode.objects.filter(pk=plan.code.pk).update(active=active)
+    publish_switch([plan.code.pk], is_on=active, by_id=by_id, now=now)
 
 
 def _record(

@@ -15,7 +15,7 @@ from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import CourseRun, Enrollment, EnrollmentGrant
 from courses.services.enrollments import downgrade, enroll, revoke
 from ecommerce.enums import CodeChangeKind, EnrollmentAfter, UseState
-from ecommerce.events import SeatTakenFromLearner
+from ecommerce.events import RegistrationCodesSwitched, SeatTakenFromLearner
 from ecommerce.models import CodeUse, DiscountCode, OrderLine, Refund, RegistrationCodeChange, SeatSale
 from ecommerce.selectors.registration import find_opened_run
 from ecommerce.selectors.seats import SeatsToTakeBack, choose_seats
@@ -56,7 +56,14 @@ def take_back_seats(
         )
         for each in chosen.seats
     )
+    publish_switch([each.code_id for each in chosen.seats], is_on=False, by_id=by_id, now=now)
     return chosen
+
+
+def publish_switch(code_ids: Iterable[int], *, is_on: bool, by_id: int | None, now: datetime) -> None:
+    """Tell that these codes were switched, if there are any."""
+    if switched := tuple(code_ids):
+        publish(RegistrationCodesSwitched(code_ids=switched, is_on=is_on, by_id=by_id, at=now))
 
 
 def end_seats(
@@ -146,6 +153,7 @@ def switch_on_after_failure(refund: Refund, *, now: datetime) -> list[int]:
     codes = DiscountCode.objects.filter(pk__in=[row.code_id for row in rows])
     list(codes.locked().values_list("pk"))
     codes.exclude(pk__in=stay_off).update(active=True)
+    publish_switch([row.code_id for row in rows if row.code_id not in stay_off], is_on=True, by_id=None, now=now)
     RegistrationCodeChange.objects.bulk_create(
         RegistrationCodeChange(
             code_id=row.code_id,
