@@ -17,7 +17,6 @@ from ecommerce.selectors.receipts import orders_of, receipt_data
 from ecommerce.selectors.registration_file import list_sold_courses, registration_rows
 from ecommerce.selectors.seat_sales import sales_of_order
 from ecommerce.services.refunds.requests import request_refund
-from frontend.drawing.receipt_pdf import brand_receipt_pdf
 from frontend.pages.receipt import ReceiptPage, receipt_page
 from frontend.pages.refund_form import RefundRequestForm
 from frontend.site.brands import brand_of
@@ -51,6 +50,9 @@ def receipt(request: HttpRequest) -> HttpResponse:
 @require_safe
 def pdf(request: HttpRequest) -> HttpResponse:
     """The receipt as a PDF. An order that isn’t completed has none: the same answer as for a wrong number."""
+    # Its library takes a quarter of a second to load, which every start of the site would wait for.
+    from frontend.drawing.receipt_pdf import brand_receipt_pdf  # noqa: PLC0415
+
     page = _page(request, request.GET.get("order_number"))
     if not page.order.is_completed:
         raise OrderUnknown
