@@ -20,7 +20,9 @@ _SLASH = r"(?:/|%2[Ff])"
 _PART = r"(?:(?!%2[Ff])[^/?&\s\"'])+"
 _IN_ADDRESS = re.compile(
     rf"({_SLASH}(?:enrollmentcode|verify-email|password-reset{_SLASH}{_PART}|account{_SLASH}(?:email|delete)"
-    rf"|login{_SLASH}connect){_SLASH}|[?&](?:code|token)=){_PART}"
+    rf"|login{_SLASH}connect|b2b{_SLASH}attach|create_from_product{_SLASH}\d+){_SLASH}"
+    rf"|contracts{_SLASH}\d+{_SLASH}codes{_SLASH}(?!(?:bulk_assign|send_test_email)(?:/|%2[Ff]))"
+    rf"|[?&](?:code|token)=){_PART}"
 )
 # What else an error of a library may quote: whom it signed in as, and with what.
 _NAMED = re.compile(

@@ -3,11 +3,7 @@
 MISSING: frozenset[str] = frozenset(
     {
         # b2b
-        "b2b_attach_create",
-        "b2b_contracts_list",
-        "b2b_contracts_retrieve",
         "b2b_contracts_all_variant_runs_list",
-        "b2b_enroll_create",
         "b2b_manager_organizations_list",
         "b2b_manager_organizations_detail",
         "b2b_manager_organizations_contracts_list",
@@ -21,8 +17,6 @@ MISSING: frozenset[str] = frozenset(
         "b2b_manager_organizations_contracts_codes_revoke_destroy",
         "b2b_manager_organizations_contracts_course_runs_list",
         "b2b_manager_organizations_contracts_course_runs_enrollments_list",
-        "b2b_organizations_list",
-        "b2b_organizations_retrieve",
         "b2b_service_organization_manager_check",
         # baskets
         "baskets_list",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from b2b import rules as b2b_rules
+from b2b import seats as seats_module
 from b2b.errors.seats import ContractFull
 from b2b.models import ContractMembership, ContractTermsQuerySet
 from b2b.services.seats import redemption
@@ -177,3 +178,28 @@ def test_the_contracts_row_is_locked_before_a_seat_is_written(django_assert_max_
     counted = next(i for i, sql in enumerate(statements) if "count(" in sql and "b2b_contractmembership" in sql)
     written = next(i for i, sql in enumerate(statements) if sql.startswith('INSERT INTO "b2b_contractmembership"'))
     assert locked < counted < written
+
+
+def attaching_by_api(learner: User, code: DiscountCode) -> Callable[[], Any]:
+    return lambda: redemption.attach_by_code(text=code.text, user_id=learner.pk, now=NOON)
+
+
+def test_one_code_and_the_last_seat_through_the_api(together: Together) -> None:
+    run = make_contract_run(make_contract(seats=2), codes=8)
+    codes = codes_of(run)
+    answers = kinds(together(*(attaching_by_api(make_user(), codes[0]) for _each in range(8))))
+    assert answers == {"Attachment": 1, "CodeUsed": 7}
+    answers = kinds(together(*(attaching_by_api(make_user(), code) for code in codes[1:])))
+    assert answers == {"Attachment": 1, "ContractFull": 6}
+    assert CodeUse.objects.count() == ContractMembership.objects.count() == 2
+
+
+def test_without_the_contracts_lock_the_api_oversells_seats(
+    together: Together, meet_at: MeetAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = codes_of(make_contract_run(make_contract(seats=1), codes=8))
+    monkeypatch.setattr(ContractTermsQuerySet, "locked", lambda self: self)
+    meeting = meet_at(seats_module, "_find_and_lock_seats", parties=8, patience=20.0)
+    together(*(attaching_by_api(make_user(), code) for code in codes))
+    assert meeting.happened
+    assert ContractMembership.objects.count() > 1  # if this fails, the test above proves nothing

@@ -34,7 +34,16 @@ def test_a_line_tells_no_address_and_no_request(formatter: logging.Formatter, rf
 
 
 @pytest.mark.parametrize("code", ["b81d4e02-6c55-47aa-9f13-0d2e7c9916aa", "SAVE20"])
-@pytest.mark.parametrize("address", ["/enrollmentcode/{}/", "/login/?next=%2Fenrollmentcode%2F{}%2F"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/enrollmentcode/{}/",
+        "/login/?next=%2Fenrollmentcode%2F{}%2F",
+        "/api/v0/b2b/attach/{}/",
+        "/api/v0/b2b/manager/organizations/1/contracts/2/codes/{}/assign/",
+        "/api/v0/baskets/create_from_product/3/{}/",
+    ],
+)
 def test_a_line_holds_no_code(address: str, code: str) -> None:
     assert code not in redact(f'"GET {address.format(code)} HTTP/1.1" 200 512')
 

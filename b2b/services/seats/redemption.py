@@ -10,10 +10,17 @@ from django.db.models import Exists, OuterRef, Q
 
 from b2b.codes import with_code_facts
 from b2b.enums import MembershipSource, MembershipState
-from b2b.errors.seats import AlreadySeated, ContractClosed, NotAMember, PaymentNeeded
-from b2b.models import ContractMembership, ContractRun
-from b2b.rules import refuse_replaced
-from b2b.seats import claim_seat, lock_terms
+from b2b.errors.seats import (
+    AlreadySeated,
+    ContractClosed,
+    ContractFull,
+    ContractPromised,
+    NotAMember,
+    PaymentNeeded,
+)
+from b2b.models import ContractMembership, ContractRun, ContractTerms
+from b2b.rules import contacts_of, find_entry_refusal, refuse_replaced
+from b2b.seats import Seats, claim_seat, lock_terms, seats_for
 from b2b.selectors.code_offers import contract_run_of, judge_learner
 from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.errors import EnrollmentRefused
@@ -21,14 +28,16 @@ from courses.models import Enrollment
 from courses.rules import refuse_unless_enrollable
 from courses.services.enrollments import enroll
 from ecommerce.codes import in_state
-from ecommerce.enums import CodeState
-from ecommerce.models import Basket, DiscountCode
+from ecommerce.enums import CodeState, OrderState
+from ecommerce.errors.codes import CourseNotOpen
+from ecommerce.models import Basket, DiscountCode, Order
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.codes import find_code, judge_code
 from ecommerce.services.baskets.baskets import add_products, apply_code
 from ecommerce.services.discounts.batches import apply_to_basket
 from ecommerce.services.discounts.codes import use_code
 from mitxonline.kernel import clock
+from mitxonline.kernel.money import Money
 from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 
@@ -58,20 +67,7 @@ def redeem_enrollment_code(*, text: str, user_id: int, now: datetime) -> CodeRed
         verdict = judge_learner(code, run, user_id=user_id, now=now)
         if verdict.refusal is not None and not isinstance(verdict.refusal, AlreadySeated):
             raise verdict.refusal
-        if not terms.is_free:
-            raise PaymentNeeded(price=terms.money.formatted())
-        use_id = use_code(code=code, user_id=user_id, now=now)
-        membership = claim_seat(
-            terms=terms,
-            user_id=user_id,
-            state=MembershipState.ACTIVE,
-            source=MembershipSource.CODE,
-            code_ids=[code.pk],
-            code_use_id=use_id,
-            now=now,
-            contact=verdict.contact,
-            lifts_withdrawal=True,  # a withdrawal that stays was refused above
-        )
+        membership, use_id = _take_seat(code, terms, user_id=user_id, contact=verdict.contact, now=now)
         enrollment = enroll(
             user_id=user_id,
             run_id=run.course_run_id,
@@ -83,6 +79,71 @@ def redeem_enrollment_code(*, text: str, user_id: int, now: datetime) -> CodeRed
     return CodeRedemption(
         membership=membership, contract_run=run, enrollment=enrollment, was_redeemed_before=verdict.refusal is not None
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """The contract of a code, in which the learner has a seat; `is_new` if the code gave it to them."""
+
+    terms: ContractTerms
+    is_new: bool
+
+
+def attach_by_code(*, text: str, user_id: int, now: datetime) -> Attachment:
+    """Redeem a free contract's code for a seat alone; whoever has one keeps their code. May be repeated.
+
+    The course that the code opens may be closed: the seat serves the contract's other courses too. Raises what
+    `redeem_enrollment_code` raises, and ContractFull for a code that no longer works if there is no seat anyway.
+    """
+    with transaction.atomic():
+        code = find_code(text)
+        run = contract_run_of(code, user_id=user_id)
+        terms = lock_terms([run.contract_id])[run.contract_id]
+        refuse_replaced([code])
+        seats = seats_for([terms.pk], user_id, code_ids=[code.pk])[terms.pk]
+        if (refusal := judge_code(code, user_id=user_id, now=now).refusal) is not None:
+            raise _find_no_seat(terms, seats, now=now) or refusal
+        if (closed := find_entry_refusal(terms, now=now)) is not None:
+            raise closed
+        if seats.state == MembershipState.ACTIVE:
+            return Attachment(terms, is_new=False)
+        verdict = judge_learner(code, run, user_id=user_id, now=now)
+        if verdict.refusal is not None and not isinstance(verdict.refusal, CourseNotOpen):
+            raise verdict.refusal
+        _take_seat(code, terms, user_id=user_id, contact=verdict.contact, now=now)
+    return Attachment(terms, is_new=True)
+
+
+def _find_no_seat(terms: ContractTerms, seats: Seats, *, now: datetime) -> ContractFull | None:
+    """Return the refusal of a contract that people may join today, but in which this person finds no seat."""
+    if find_entry_refusal(terms, now=now) is not None or not seats.is_full:
+        return None
+    full = ContractPromised if seats.count.invited else ContractFull
+    return full(contact=contacts_of([terms.organization_id]).get(terms.organization_id, ""))
+
+
+def _take_seat(
+    code: DiscountCode, terms: ContractTerms, *, user_id: int, contact: str, now: datetime
+) -> tuple[ContractMembership, int]:
+    """Use the code and take a seat, once both were judged under the lock of the terms; return seat and use.
+
+    Raises PaymentNeeded.
+    """
+    if not terms.is_free:
+        raise PaymentNeeded(price=terms.money.formatted())
+    use_id = use_code(code=code, user_id=user_id, now=now)
+    membership = claim_seat(
+        terms=terms,
+        user_id=user_id,
+        state=MembershipState.ACTIVE,
+        source=MembershipSource.CODE,
+        code_ids=[code.pk],
+        code_use_id=use_id,
+        now=now,
+        contact=contact,
+        lifts_withdrawal=True,  # a withdrawal that stays was refused before
+    )
+    return membership, use_id
 
 
 def put_in_link_basket(*, text: str, owner: BasketOwner, user_id: int, now: datetime) -> Basket:
@@ -122,12 +183,59 @@ def apply_assigned_codes(*, basket: Basket, user: User, now: datetime) -> None:
     apply_to_basket(assigned, basket=basket, now=now)
 
 
+@dataclass(frozen=True, slots=True)
+class StartedCourse:
+    """What a member's click on a course did: they are in it, by this order if they bought it, or have to pay first."""
+
+    order_id: int | None = None
+    price: Money | None = None
+
+
+def start_or_pay(*, contract_run_id: int, user: User, now: datetime) -> StartedCourse:
+    """Enroll a member, or put a priced contract's course into their link basket with the code assigned to them.
+
+    Their ordinary basket waits, and nobody else's code is used. Raises what `start_course` raises but PaymentNeeded.
+    """
+    with transaction.atomic():
+        run = _find_own_run(contract_run_id, user_id=user.pk, now=now)
+        _refuse_closed_course(run, now=now)
+        owned = Enrollment.objects.active().of(user.pk).filter(run=run.course_run_id, mode=EnrollmentMode.VERIFIED)
+        if owned.exists():
+            orders = Order.objects.of(user.pk).filter(lines__product=run.product_id, state=OrderState.FULFILLED)
+            return StartedCourse(order_id=orders.order_by("-pk").values_list("pk", flat=True).first())
+        terms = run.contract.terms
+        if terms.is_free:
+            start_course(contract_run_id=run.pk, user_id=user.pk, now=now)
+            return StartedCourse()
+        if run.product_id is None:
+            raise NotAMember
+        basket = add_products(owner=BasketOwner(user_id=user.pk), product_ids=[run.product_id], now=now)
+        apply_assigned_codes(basket=basket, user=user, now=now)
+    return StartedCourse(price=terms.money)
+
+
 def start_course(*, contract_run_id: int, user_id: int, now: datetime) -> Enrollment:
     """Enroll a member of a free contract without using a code.
 
     Raises NotAMember for a run of another contract, ContractClosed, PaymentNeeded if the contract has a price, or the
     reason why the course isn't open.
     """
+    run = _find_own_run(contract_run_id, user_id=user_id, now=now)
+    if not run.contract.terms.is_free:
+        raise PaymentNeeded(price=run.contract.terms.money.formatted())
+    _refuse_closed_course(run, now=now)
+    return enroll(
+        user_id=user_id,
+        run_id=run.course_run_id,
+        mode=EnrollmentMode.VERIFIED,
+        source=EnrollmentSource.CONTRACT,
+        reference=f"contract {run.contract_id}",
+        now=now,
+    )
+
+
+def _find_own_run(contract_run_id: int, *, user_id: int, now: datetime) -> ContractRun:
+    """Return a run of a contract that is open and in which the person has a seat; raises NotAMember, ContractClosed."""
     run = (
         ContractRun.objects.current()
         .filter(
@@ -140,21 +248,14 @@ def start_course(*, contract_run_id: int, user_id: int, now: datetime) -> Enroll
     )
     if run is None:
         raise NotAMember
-    terms = run.contract.terms
-    if not terms.is_valid_on(clock.date_of(now)):
+    if not run.contract.terms.is_valid_on(clock.date_of(now)):
         raise ContractClosed(contract=run.contract.name)
-    if not terms.is_free:
-        raise PaymentNeeded(price=terms.money.formatted())
+    return run
+
+
+def _refuse_closed_course(run: ContractRun, *, now: datetime) -> None:
     try:
         refuse_unless_enrollable(run.course_run, now=now)
     except EnrollmentRefused as refusal:
         refusal.retry_url = ContractClosed.retry_url
         raise
-    return enroll(
-        user_id=user_id,
-        run_id=run.course_run_id,
-        mode=EnrollmentMode.VERIFIED,
-        source=EnrollmentSource.CONTRACT,
-        reference=f"contract {run.contract_id}",
-        now=now,
-    )

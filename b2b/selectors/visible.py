@@ -1,0 +1,88 @@
+"""Organizations and contracts as programs are shown them: each person theirs, administrators all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+
+from b2b.enums import MembershipState
+from b2b.models import (
+    ContractCourseware,
+    ContractMembership,
+    ContractRun,
+    ContractTerms,
+    OrganizationMembership,
+    OrganizationPage,
+)
+from mitxonline.kernel import clock
+from mitxonline.users.models import User
+
+
+def visible_contracts(user: User, *, now: datetime) -> QuerySet[ContractTerms]:
+    """Return the contracts that are open today and in which the person has a seat; an administrator sees all."""
+    terms = _open_contracts(now)
+    seats = ContractMembership.objects.filter(contract=OuterRef("pk"), user=user, state=MembershipState.ACTIVE)
+    return terms if user.is_superuser else terms.filter(Exists(seats))
+
+
+def visible_organizations(user: User, *, now: datetime) -> QuerySet[OrganizationPage]:
+    """Return the organizations the person belongs to, each with the contracts they see."""
+    organizations = OrganizationPage.objects.live().filter(alias_of__isnull=True)
+    if not user.is_superuser:
+        memberships = OrganizationMembership.objects.filter(organization=OuterRef("pk"), user=user)
+        organizations = organizations.filter(Exists(memberships))
+    return _with_contracts(organizations, visible_contracts(user, now=now))
+
+
+def managed_organizations(user: User, *, now: datetime) -> QuerySet[OrganizationPage]:
+    """Return the organizations someone manages, each with its contracts that are open today."""
+    managed = OrganizationMembership.objects.filter(organization=OuterRef("pk"), user=user, is_manager=True)
+    return _with_contracts(OrganizationPage.objects.live().filter(Exists(managed)), _open_contracts(now))
+
+
+def contracts_of_organization(organization_id: int) -> QuerySet[ContractTerms]:
+    """Return the contracts of an organization, also those that aren't open, the latest first."""
+    return ContractTerms.objects.filter(organization_id=organization_id).select_related("page").order_by("-pk")
+
+
+def contracts_loaded(organizations: Sequence[OrganizationPage]) -> list[ContractTerms]:
+    """Return the contracts that came with these organizations."""
+    return [terms for each in organizations for terms in getattr(each, "loaded_contracts", ())]
+
+
+def programs_of(contract_ids: Iterable[int]) -> dict[int, list[int]]:
+    """Return by contract the programs in it, in its order; one query, none for no contracts."""
+    if not (ids := set(contract_ids)):
+        return {}
+    rows = ContractCourseware.objects.filter(contract_id__in=ids, program__isnull=False, removed_at__isnull=True)
+    found: dict[int, list[int]] = {}
+    for contract_id, program_id in rows.order_by("position", "pk").values_list("contract_id", "program_id"):
+        if program_id is not None:
+            found.setdefault(contract_id, []).append(program_id)
+    return found
+
+
+def find_contract_run(courseware_id: str) -> ContractRun | None:
+    """Return the run with this key that is in a contract now, or None."""
+    runs = ContractRun.objects.current().filter(course_run__courseware_id=courseware_id, product__isnull=False)
+    return runs.filter(contract__terms__isnull=False).first()
+
+
+def has_seat(user: User, contract_id: int) -> bool:
+    return ContractMembership.objects.filter(contract_id=contract_id, user=user, state=MembershipState.ACTIVE).exists()
+
+
+def _open_contracts(now: datetime) -> QuerySet[ContractTerms]:
+    terms = ContractTerms.objects.valid_on(clock.date_of(now)).filter(page__live=True)
+    return terms.select_related("page").order_by("page__name", "pk")
+
+
+def _with_contracts(
+    organizations: QuerySet[OrganizationPage], contracts: QuerySet[ContractTerms]
+) -> QuerySet[OrganizationPage]:
+    found: QuerySet[OrganizationPage] = organizations.select_related("logo", "keycloak").prefetch_related(
+        Prefetch("terms", queryset=contracts, to_attr="loaded_contracts")
+    )
+    return found.order_by("name", "pk")
