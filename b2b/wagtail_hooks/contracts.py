@@ -90,21 +90,30 @@ def format_day(day: date | None) -> str:
     return date_format(day, "DATE_FORMAT") if day else ""
 
 
-CONTRACT_COLUMNS = [
-    StateColumn("state", label=_("State"), tones=TONES, accessor=lambda page: ContractStanding(page.state)),
-    Column("type", label=_("How people join"), accessor=lambda page: ListedTerms.of(page).type),
-    Column("seats", label=_("Seats taken"), accessor=format_seats, sort_key="taken"),
-    Column(
-        "start",
-        label=_("First day"),
-        accessor=lambda page: format_day(ListedTerms.of(page).start),
-        sort_key="terms__start",
-    ),
-    Column(
-        "end", label=_("Last day"), accessor=lambda page: format_day(ListedTerms.of(page).end), sort_key="terms__end"
-    ),
-    Column("price", label=_("Price"), accessor=format_price),
-]
+def contract_columns(*, is_sortable: bool) -> list[Column]:
+    """Return the columns about a contract. Their headings are links in a list that sorts its rows."""
+
+    def key(name: str) -> str | None:
+        return name if is_sortable else None
+
+    return [
+        StateColumn("state", label=_("State"), tones=TONES, accessor=lambda page: ContractStanding(page.state)),
+        Column("type", label=_("How people join"), accessor=lambda page: ListedTerms.of(page).type),
+        Column("seats", label=_("Seats taken"), accessor=format_seats, sort_key=key("taken")),
+        Column(
+            "start",
+            label=_("First day"),
+            accessor=lambda page: format_day(ListedTerms.of(page).start),
+            sort_key=key("terms__start"),
+        ),
+        Column(
+            "end",
+            label=_("Last day"),
+            accessor=lambda page: format_day(ListedTerms.of(page).end),
+            sort_key=key("terms__end"),
+        ),
+        Column("price", label=_("Price"), accessor=format_price),
+    ]
 
 
 class ContractIndex(StaffIndexView):
@@ -127,7 +136,7 @@ class ContractIndex(StaffIndexView):
             sort_key="organization_name",
             get_url=lambda page: reverse("b2b_organizations:detail", args=[page.organization_id]),
         ),
-        *CONTRACT_COLUMNS,
+        *contract_columns(is_sortable=True),
     ]
 
     def get_base_queryset(self) -> QuerySet[ContractPage]:

@@ -29,7 +29,7 @@ from b2b.selectors.contracts import (
 )
 from b2b.selectors.people import people_of
 from b2b.wagtail_hooks.base import SEE_CONTRACTS, TONES, OrganizationMixin, PageState, contract_url
-from b2b.wagtail_hooks.contracts import CONTRACT_COLUMNS
+from b2b.wagtail_hooks.contracts import contract_columns
 from b2b.wagtail_hooks.people import people_url
 from mitxonline.kernel import clock
 from mitxonline.staff.lists import StaffIndexView, StateColumn
@@ -169,5 +169,5 @@ class OrganizationDetail(OrganizationMixin, TemplateView):
         if self.request.user.has_perm(SEE_CONTRACTS):
             found = list(contracts_of(page, today=clock.today()))
             name = TitleColumn("name", label=_("Contract"), get_url=lambda each: contract_url("terms", each.pk))
-            context |= {"contracts": found, "table": Table([name, *CONTRACT_COLUMNS], found)}
+            context |= {"contracts": found, "table": Table([name, *contract_columns(is_sortable=False)], found)}
         return context

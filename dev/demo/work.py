@@ -10,6 +10,8 @@ from wagtail.models import Page, Workflow
 from b2b.models import ContractPage
 from cms.models import ContentPage, HomePage
 from dev.demo.people import EDITOR
+from ecommerce.enums import OrderState
+from ecommerce.models import Order
 from mitxonline.coordinator.models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState
 from mitxonline.users.models import User
 
@@ -38,7 +40,7 @@ def ensure_work_in_progress(people: Mapping[str, User], *, now: datetime) -> Non
     scheduled.save_revision(user=editor).publish(user=editor)
     dead = Delivery.objects.create(
         event_type="ecommerce.events.ReceiptWanted",
-        payload={"order_id": 0, "by_id": None},
+        payload={"order_id": _first_order_id(), "by_id": None},
         handler="ecommerce.receivers.email_receipt_again",
         state=DeliveryState.DEAD,
         attempts=30,
@@ -59,6 +61,11 @@ def ensure_work_in_progress(people: Mapping[str, User], *, now: datetime) -> Non
             result=f"{dead.last_error}: [Errno 111] Connection refused",
             next_attempt_at=None if number == dead.attempts else ended + timedelta(hours=1),
         )
+
+
+def _first_order_id() -> int:
+    """Return an order whose receipt can be sent once someone replays the delivery."""
+    return Order.objects.filter(state=OrderState.FULFILLED).order_by("pk").values_list("pk", flat=True).first() or 0
 
 
 def _make_draft(home: Page, slug: str, title: str, owner: User) -> ContentPage:

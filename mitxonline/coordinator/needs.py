@@ -51,8 +51,8 @@ def find_operators_needs(user: Any, lists: DeliveryLists) -> NeedsSection | None
     if lists.tasks and has_perm("coordinator.view_scheduledtask"):
         needs.append(Need(_("Sweeps that didn’t run"), overdue_tasks(now=now), lists.tasks, "bad"))
     oldest = Delivery.objects.due(now=now).order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
-    age = timesince(oldest, now, depth=1) if oldest is not None else "0"
-    facts = [SectionFact(_("Age of the queue"), age, lists.due)]
+    age = timesince(oldest, now, depth=1) if oldest is not None else _("Empty")
+    facts = [SectionFact(_("Age of the queue"), str(age), lists.due)]
     if silent := find_open_breakers():
         facts.append(SectionFact(_("Not answering"), ", ".join(silent), tone="bad"))
     return NeedsSection("operations", _("Operations"), tuple(needs), facts=tuple(facts))

@@ -10,6 +10,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from io import StringIO
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
@@ -22,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mitxonline.kernel.constraints import refusal_for
+from mitxonline.kernel.dates import format_second
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.text import escape_formula
 from mitxonline.kernel.trace import open_trace, trace_id
@@ -114,6 +116,8 @@ class Column:
             return str(self.none)
         if isinstance(cell, bool):
             return _("Yes") if cell else _("No")
+        if isinstance(cell, datetime):
+            return format_second(cell)
         # A price from the database has more digits than its currency.
         return f"{cell.normalize():f}" if isinstance(cell, Decimal) and cell == cell.to_integral() else str(cell)
 

@@ -2,6 +2,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
@@ -36,6 +37,17 @@ def test_csv_can_be_opened_in_a_spreadsheet() -> None:
 
 def test_a_table_is_not_folded_where_it_is_piped() -> None:
     assert "a name that is long enough to be folded " * 4 in printed("table")
+
+
+def test_moments_are_read_by_people_and_by_programs() -> None:
+    moment = datetime(2026, 11, 29, 4, 41, 56, 802851, tzinfo=UTC)
+    for style, text in (("table", "2026-11-29 04:41:56 UTC"), ("csv", "2026-11-29 04:41:56 UTC")):
+        out = StringIO()
+        write_rows(out, [(moment,)], columns=["Since"], style=style)
+        assert text in out.getvalue()
+    out = StringIO()
+    write_rows(out, [(moment,)], columns=["Since"], style="json")
+    assert datetime.fromisoformat(json.loads(out.getvalue())[0]["since"]).replace(microsecond=0) < moment
 
 
 def test_a_refusal_is_a_sentence_and_not_a_traceback() -> None:
