@@ -11,7 +11,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.forms.formsets import BaseFormSet, formset_factory
 from django.http import QueryDict
 from django.utils.translation import gettext as _
@@ -132,11 +132,25 @@ class CustomerForm(PartyFormMixin, WagtailAdminModelForm):  # type: ignore[misc]
         self.fields["account"] = field
 
     def save(self, commit: bool = True) -> Any:
+        if self.instance.pk is None and self.for_user is not None:
+            self.instance.created_by = self.for_user
         with transaction.atomic():
             customer = super().save(commit=commit)
             if commit and "account" in self.changed_data:
                 give_seats_to_account(customer_id=customer.pk, by_id=self.for_user.pk)
         return customer
+
+
+class CustomerChooser(AdminSnippetChooser):  # type: ignore[misc]  # untyped
+    """Names no customer beside those that can be chosen."""
+
+    def __init__(self, customers: QuerySet[Customer]) -> None:
+        super().__init__(Customer)
+        self.customers = customers
+
+    def get_instance(self, value: Any) -> Customer | None:
+        instance: Customer | None = super().get_instance(value)
+        return self.customers.filter(pk=instance.pk).first() if instance is not None else None
 
 
 class InvoiceForm(PartyFormMixin, forms.ModelForm):  # type: ignore[type-arg]
@@ -193,10 +207,11 @@ class InvoiceForm(PartyFormMixin, forms.ModelForm):  # type: ignore[type-arg]
         ),
     )
 
-    def __init__(self, *args: Any, shop: ShopSettings, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, shop: ShopSettings, customers: QuerySet[Customer], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["country"] = CountryField(stored=self.instance.country)
-        self.fields["customer"].widget = AdminSnippetChooser(Customer)
+        self.fields["customer"].queryset = customers  # type: ignore[attr-defined]
+        self.fields["customer"].widget = CustomerChooser(customers)
         self.fields["customer"].help_text = _("What you leave empty below is copied from the customer.")
         self.fields["currency"] = forms.ChoiceField(
             label=_("Currency"), choices=[(each, each) for each in current_shop().currencies]

@@ -94,6 +94,15 @@ class Customer(BilledParty):
         help_text=_("The person who sees the seats that are invoiced and hands out their codes. May be empty."),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("created by"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     objects = LockableQuerySet.as_manager()

@@ -15,6 +15,7 @@ from courses.models import CourseRun
 from ecommerce.enums import InvoiceAge, InvoiceEntryKind, InvoiceState
 from ecommerce.errors.invoices import InvoiceUnknown
 from ecommerce.models import (
+    Customer,
     Invoice,
     InvoiceEntry,
     InvoiceLine,
@@ -199,6 +200,20 @@ def invoices_in(scope: ShopScope) -> InvoiceQuerySet:
     lines = InvoiceLine.objects.filter(invoice=OuterRef("pk"))
     inside = Q(product__course_run__course__in=scope.courses)
     return Invoice.objects.filter(Exists(lines), ~Exists(lines.exclude(inside)))
+
+
+def customers_in(scope: ShopScope, *, user_id: int | None) -> QuerySet[Customer]:
+    """Return the customers of invoices within a scope; with a role for the whole shop, all of them.
+
+    Someone who saved a new customer finds it until it has an invoice.
+    """
+    if scope.is_whole:
+        return Customer.objects.all()
+    if not scope:
+        return Customer.objects.none()
+    invoices = Invoice.objects.filter(customer=OuterRef("pk"))
+    inside = invoices_in(scope).filter(customer=OuterRef("pk"))
+    return Customer.objects.filter(Exists(inside) | Q(~Exists(invoices), created_by=user_id))
 
 
 def matching_invoices(words: str) -> Q:

@@ -17,9 +17,10 @@ from wagtail.admin.widgets.button import HeaderButton
 from wagtail.snippets.widgets import AdminSnippetChooser
 
 from ecommerce.enums import InvoiceAge, InvoiceStanding
+from ecommerce.forms.invoices import CustomerChooser
 from ecommerce.models import Customer, Invoice, InvoiceQuerySet
 from ecommerce.selectors.invoices import invoices_at_desk, matching_invoices, sum_invoices
-from ecommerce.wagtail_hooks.invoice_policies import invoice_scope
+from ecommerce.wagtail_hooks.invoice_policies import customers_of, invoice_scope
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_day
 from mitxonline.kernel.money import Money
@@ -67,7 +68,7 @@ class InvoiceFilters(WagtailFilterSet):
         widget=forms.RadioSelect,
     )
     customer = django_filters.ModelChoiceFilter(
-        label=_("Customer"), queryset=Customer.objects.all(), widget=AdminSnippetChooser(Customer)
+        label=_("Customer"), queryset=lambda request: customers_of(request.user), widget=AdminSnippetChooser(Customer)
     )
     issued_on = django_filters.DateFromToRangeFilter(label=_("Issued"), widget=DateRangePickerWidget)
     due_on = django_filters.DateFromToRangeFilter(label=_("Due"), widget=DateRangePickerWidget)
@@ -75,6 +76,10 @@ class InvoiceFilters(WagtailFilterSet):
     class Meta:
         model = Invoice
         fields: list[str] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.form.fields["customer"].widget = CustomerChooser(customers_of(self.request.user))
 
     def filter_state(self, found: InvoiceQuerySet, _name: str, value: str) -> InvoiceQuerySet:
         return found.standing(value, clock.today())

@@ -10,7 +10,7 @@ from wagtail.permissions import register_permission_policy
 
 from ecommerce.models import Customer, Invoice
 from ecommerce.roles import NOWHERE, Action, ShopScope, may_somewhere, scope_of
-from ecommerce.selectors.invoices import invoices_in
+from ecommerce.selectors.invoices import customers_in, invoices_in
 from mitxonline.users.models import User
 
 # The actions of the pages about invoices, and of Wagtail's pages about customers.
@@ -48,16 +48,24 @@ class InvoicePolicy(BasePermissionPolicy):
 
 
 class CustomerPolicy(BasePermissionPolicy):
-    """Whoever writes invoices keeps customers. No one deletes any: invoices refer to them."""
+    """Whoever writes invoices keeps the customers of these. No one deletes any: invoices refer to them."""
 
     def user_has_permission(self, user: Any, action: str) -> bool:
         return action in CUSTOMER_ACTIONS and may_somewhere(user, CUSTOMER_ACTIONS[action])
 
     def user_has_permission_for_instance(self, user: Any, action: str, instance: Any) -> bool:
-        return self.user_has_permission(user, action)
+        if action not in CUSTOMER_ACTIONS:
+            return False
+        scope = scope_of(user, CUSTOMER_ACTIONS[action])
+        return scope.is_whole or customers_in(scope, user_id=user.pk).filter(pk=instance.pk).exists()
 
     def users_with_any_permission(self, actions: Any) -> QuerySet[User]:
         return _filter_users(self, actions)
+
+
+def customers_of(user: Any) -> QuerySet[Customer]:
+    """Return the customers that the user works with. Others are as unknown to them as those that don't exist."""
+    return customers_in(scope_of(user, Action.INVOICE_VIEW), user_id=user.pk)
 
 
 def _filter_users(policy: BasePermissionPolicy, actions: Any) -> QuerySet[User]:

@@ -41,7 +41,7 @@ from ecommerce.services.invoices.drafts import delete_draft, save_draft
 from ecommerce.services.invoices.files import draw_credit_note_file, draw_invoice_file, make_code_file
 from ecommerce.services.invoices.issuing import issue_invoice, plan_invoice, send_again
 from ecommerce.wagtail_hooks.invoice_lists import INVOICE_TONES, INVOICES, invoice_url, standing_of
-from ecommerce.wagtail_hooks.invoice_policies import invoice_scope
+from ecommerce.wagtail_hooks.invoice_policies import customers_of, invoice_scope
 from mitxonline.kernel import audit, clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.fingerprint import PlanChanged
@@ -169,7 +169,11 @@ class DraftFormPage(StaffFormPage):
         return [(reverse(f"{INVOICES}:index"), _("Invoices"))]
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        return super().get_form_kwargs() | {"shop": shop_settings(), "instance": self.draft}
+        return super().get_form_kwargs() | {"instance": self.draft, **self._form_options}
+
+    @property
+    def _form_options(self) -> dict[str, Any]:
+        return {"shop": shop_settings(), "customers": customers_of(self.request.user)}
 
     @cached_property
     def line_forms(self) -> Any:
@@ -186,7 +190,7 @@ class DraftFormPage(StaffFormPage):
 
     def _read_currency(self) -> str:
         posted = self.request.POST.get("currency", "")
-        form = InvoiceForm(shop=shop_settings())
+        form = InvoiceForm(**self._form_options)
         offered = [value for value, _label in form.fields["currency"].choices]  # type: ignore[attr-defined]
         return posted if posted in offered else str(offered[0])
 
@@ -212,7 +216,7 @@ class DraftFormPage(StaffFormPage):
             # Nothing is checked yet: the form shows what was typed.
             typed = {name: value for name, value in request.POST.items() if value}
             typed["is_reverse_charge"] = typed.get("is_reverse_charge", "")
-            form = InvoiceForm(initial=typed, shop=shop_settings(), instance=self.draft)
+            form = InvoiceForm(initial=typed, instance=self.draft, **self._form_options)
             return self.render_to_response(self.get_context_data(form=form))
         form = self.get_form()
         is_valid = form.is_valid()
@@ -262,7 +266,7 @@ class AddInvoiceView(DraftFormPage):
 
     def get_initial(self) -> dict[str, Any]:
         key = self.request.GET.get("customer", "")
-        customer = Customer.objects.filter(pk=key).first() if key.isdecimal() and len(key) < 19 else None
+        customer = customers_of(self.request.user).filter(pk=key).first() if key.isdecimal() and len(key) < 19 else None
         return InvoiceForm.initial_for(customer, shop_settings())
 
 

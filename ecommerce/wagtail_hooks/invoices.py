@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.functional import cached_property
@@ -21,12 +21,14 @@ from wagtail.admin.viewsets.chooser import ChooserViewSet
 from wagtail.admin.widgets.button import HeaderButton
 from wagtail.snippets.models import register_snippet
 from wagtail.snippets.views.chooser import SnippetChooserViewSet, SnippetChosenMultipleView, SnippetChosenView
+from wagtail.snippets.views.snippets import HistoryView, UsageView
 
 from ecommerce.forms.invoices import CustomerForm
 from ecommerce.models import Customer
 from ecommerce.roles import Action, may, may_somewhere
 from ecommerce.wagtail_hooks import invoice_views as views
 from ecommerce.wagtail_hooks.invoice_lists import INVOICES, InvoiceIndex
+from ecommerce.wagtail_hooks.invoice_policies import customers_of
 from ecommerce.wagtail_hooks.menu import SHOP_MENU
 from mitxonline.kernel.choosers import SearchedChooseResultsView, SearchedChooseView, WordsForm
 from mitxonline.kernel.timeline import SubjectKind, timeline_url
@@ -53,11 +55,13 @@ class ChooseCustomerResultsView(MayInvoiceMixin, SearchedChooseResultsView):
 
 
 class CustomerChosenView(MayInvoiceMixin, SnippetChosenView):
-    pass
+    def get_object(self, pk: Any) -> Customer:
+        return customers_of(self.request.user).get(pk=pk)
 
 
 class CustomerChosenMultipleView(MayInvoiceMixin, SnippetChosenMultipleView):
-    pass
+    def get_objects(self, pks: Any) -> QuerySet[Customer]:
+        return customers_of(self.request.user).filter(pk__in=pks)
 
 
 class CustomerChooser(SnippetChooserViewSet):
@@ -134,7 +138,27 @@ def register_accounts() -> ViewSet:
     return ACCOUNTS
 
 
-class CustomerEditView(StaffSnippetEditView):
+class OwnCustomerMixin:
+    """A customer of other courses is like none."""
+
+    request: HttpRequest
+
+    def get_object(self, *args: Any, **kwargs: Any) -> Customer:
+        customer: Customer = super().get_object(*args, **kwargs)  # type: ignore[misc]
+        if not customers_of(self.request.user).filter(pk=customer.pk).exists():
+            raise Http404
+        return customer
+
+
+class CustomerHistoryView(OwnCustomerMixin, HistoryView):
+    pass
+
+
+class CustomerUsageView(OwnCustomerMixin, UsageView):
+    pass
+
+
+class CustomerEditView(OwnCustomerMixin, StaffSnippetEditView):
     @cached_property
     def header_buttons(self) -> list[Any]:
         buttons: list[Any] = super().header_buttons
@@ -146,6 +170,8 @@ class CustomerEditView(StaffSnippetEditView):
 
 class CustomerViewSet(StaffSnippetViewSet):
     edit_view_class = CustomerEditView
+    history_view_class = CustomerHistoryView
+    usage_view_class = CustomerUsageView
     model = Customer
     icon = "group"
     menu_label = _("Customers")
@@ -176,6 +202,9 @@ class CustomerViewSet(StaffSnippetViewSet):
         ],
         base_form_class=CustomerForm,
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
+        return customers_of(request.user)
 
 
 register_snippet(CustomerViewSet)

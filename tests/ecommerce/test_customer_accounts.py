@@ -83,7 +83,8 @@ def test_other_changes_of_a_customer_leave_the_seats_alone(desk: Client) -> None
 def test_a_role_for_one_course_neither_sees_nor_sets_the_account() -> None:
     customer = make_customer()
     invoice = sold(customer)
-    user, product = make_user(is_staff=True), make_product(make_run(enrollment_end=None))
+    user, product = make_user(is_staff=True), invoice.lines.get().product
+    assert product is not None
     assert product.course_run is not None
     ShopRole.objects.create(user=user, role=Role.SALES_ADMIN, course=product.course_run.course, given_at=NOON)
     client = Client()

@@ -11,15 +11,17 @@ from wagtail.models import ModelLogEntry
 
 from courses.services.staff import appoint
 from ecommerce.enums import Role
-from ecommerce.models import Discount, Order, Product, Refund, ShopRole
+from ecommerce.models import Customer, Discount, Invoice, Order, Product, Refund, ShopRole
 from ecommerce.roles import COURSE_STAFF
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from mitxonline.users.sso.rights import follow_roles
 from tests.ecommerce.desk import submit_refund
 from tests.factories import NOON, make_course, make_product, make_run, make_user
+from tests.factories.invoices import line_of, make_customer, make_draft
 from tests.factories.orders import make_paid_order
 from tests.support.counting import queries
+from tests.support.forms import read_form
 from tests.support.reading import words
 
 pytestmark = pytest.mark.django_db
@@ -318,3 +320,88 @@ class TestOrders:
 
 
 COST_OF_ORDERS = 15
+
+
+class TestCustomers:
+    """Two courses with an invoice each, an invoice over both, and a customer without any."""
+
+    CUSTOMERS = "/cms/snippets/ecommerce/customer/"
+    CHOOSER = "/cms/snippets/choose/ecommerce/customer/"
+
+    @pytest.fixture
+    def mine(self) -> Product:
+        return product_of("Botany")
+
+    @pytest.fixture
+    def world(self, mine: Product) -> dict[str, Customer]:
+        other = product_of("Zoology")
+        names = ("Ownfield", "Otherfield", "Bothfield", "Newfield")
+        customers = {name: make_customer(name) for name in names}
+        make_draft(line_of(mine), customer=customers["Ownfield"])
+        make_draft(line_of(other), customer=customers["Ownfield"])
+        make_draft(line_of(other), customer=customers["Otherfield"])
+        make_draft(line_of(mine), line_of(other), customer=customers["Bothfield"])
+        return customers
+
+    def named(self, page: str) -> set[str]:
+        return {name for name in ("Ownfield", "Otherfield", "Bothfield", "Newfield") if name in page}
+
+    @pytest.mark.parametrize("role", Role.values)
+    def test_lists_choosers_and_files_have_those_of_the_own_courses(
+        self, role: str, mine: Product, world: dict[str, Customer]
+    ) -> None:
+        theirs, whole = holder(role, mine), holder(role)
+        for address in (self.CUSTOMERS, f"{self.CUSTOMERS}?q=field", f"{self.CUSTOMERS}?export=csv", self.CHOOSER):
+            seen = [content_of(client.get(address)) for client in (theirs, whole)]
+            assert [self.named(each) for each in seen] == [{"Ownfield"}, set(world)], address
+
+    @pytest.mark.parametrize("role", Role.values)
+    def test_others_are_like_none(self, role: str, mine: Product, world: dict[str, Customer]) -> None:
+        theirs, own = holder(role, mine), world["Ownfield"].pk
+        for pk in (world["Otherfield"].pk, world["Bothfield"].pk, world["Newfield"].pk, 987654):
+            for address in (
+                f"{self.CUSTOMERS}edit/{pk}/",
+                f"{self.CUSTOMERS}history/{pk}/",
+                f"{self.CUSTOMERS}usage/{pk}/",
+                f"{self.CHOOSER}chosen/{pk}/",
+            ):
+                assert theirs.get(address).status_code == 404, address
+            assert theirs.post(f"{self.CUSTOMERS}edit/{pk}/", {"company": "Changed"}).status_code == 404
+            assert self.named(content_of(theirs.get(f"{self.CHOOSER}chosen-multiple/?id={pk}&id={own}"))) == {
+                "Ownfield"
+            }
+            for address in (f"/cms/invoices/add/?customer={pk}", f"/cms/invoices/?customer={pk}"):
+                assert not self.named(content_of(theirs.get(address))) - {"Ownfield"}, address
+        for address in (f"edit/{own}/", f"history/{own}/", f"usage/{own}/"):
+            assert theirs.get(f"{self.CUSTOMERS}{address}").status_code == 200, address
+        assert not Customer.objects.filter(company="Changed").exists()
+
+    def test_a_draft_for_another_customer_is_refused_like_one_for_none(
+        self, mine: Product, world: dict[str, Customer]
+    ) -> None:
+        sales, said = holder(Role.SALES_ADMIN, mine), set()
+        form = read_form(content_of(sales.get("/cms/invoices/add/")), having="csrfmiddlewaretoken")
+        line = {"lines-0-product": mine.pk, "lines-0-seats": "2", "lines-0-unit_price": "10"}
+        for pk in (world["Otherfield"].pk, 987654):
+            page = content_of(sales.post("/cms/invoices/add/", {**form, **line, "customer": pk}))
+            assert not self.named(page)
+            assert "Select a valid choice" in page
+            said.add(page.count("error"))
+        assert len(said) == 1
+        assert not Invoice.objects.filter(customer=world["Otherfield"], lines__product=mine).exists()
+
+    def test_who_makes_a_new_one_finds_it(self, mine: Product, world: dict[str, Customer]) -> None:
+        sales, colleague = holder(Role.SALES_ADMIN, mine), holder(Role.SALES_ADMIN, mine)
+        form = read_form(content_of(sales.get(f"{self.CUSTOMERS}add/")), having="company")
+        sales.post(f"{self.CUSTOMERS}add/", {**form, "company": "Freshfield", "city": "Cork"})
+        fresh = Customer.objects.get(company="Freshfield")
+        assert "Freshfield" in content_of(sales.get(self.CUSTOMERS))
+        assert sales.get(f"{self.CUSTOMERS}edit/{fresh.pk}/").status_code == 200
+        assert colleague.get(f"{self.CUSTOMERS}edit/{fresh.pk}/").status_code == 404
+        make_draft(line_of(mine), customer=fresh)
+        assert colleague.get(f"{self.CUSTOMERS}edit/{fresh.pk}/").status_code == 200
+
+
+def content_of(response: Any) -> str:
+    parts = response.streaming_content if response.streaming else [response.content]
+    return b"".join(parts).decode()
