@@ -9,14 +9,25 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from b2b.models import HandOut
+from b2b.services.handouts.assign import SaleHandOutRequest, hand_out
+from b2b.services.handouts.recipients import Recipient
 from courses.models import Enrollment, EnrollmentGrant
-from ecommerce.models import CodeUse, DiscountCode, SeatSale
+from ecommerce.enums import DeskAction, EnrollmentAfter, UseState
+from ecommerce.errors.registration import CodeOffAlready, RegistrationCodeOff, SeatsRedeemed
+from ecommerce.models import CodeUse, DiscountCode, Order, Refund, SeatSale
+from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.discounts import codes as code_services
-from ecommerce.services.registration import redemption
+from ecommerce.services.refunds.refunds import refund_order
+from ecommerce.services.registration import redemption, taking_back
 from ecommerce.services.registration.codes import switch_off_unredeemed
-from ecommerce.services.registration.redemption import redeem_registration_code
+from ecommerce.services.registration.desk import ChangeCode, CodePlan, change_code, plan_change_code
+from ecommerce.services.registration.redemption import SeatRedemption, redeem_registration_code
+from mitxonline.kernel.fingerprint import PlanChanged
 from mitxonline.users.models import User
-from tests.factories import NOON, make_user
+from tests.ecommerce.tills import install_till
+from tests.factories import NOON, make_product, make_user
+from tests.factories.orders import make_paid_order
 from tests.factories.seats import make_seat_sale
 from tests.support.together import MeetAt, Together
 
@@ -85,3 +96,71 @@ def test_a_seat_is_redeemed_or_switched_off_never_both(together: Together, meet_
         cursor.execute("SELECT count(*) FROM ecommerce_discountcode WHERE uses > 0 AND NOT active")
         assert cursor.fetchone() == (0,)
     assert Enrollment.objects.count() == CodeUse.objects.count() == redeemed
+
+
+def refunding(sale: SeatSale, refund_of: Order) -> Callable[[], Any]:
+    line = refund_of.lines.get()
+    wanted = RefundChoice(
+        reason="Fewer people", enrollment_after=EnrollmentAfter.REMOVE, seats=((line.pk, sale.seats),)
+    )
+    return lambda: refund_order(order_id=refund_of.pk, choice=wanted, now=NOON, by_id=None)
+
+
+def canceling(code: DiscountCode) -> Callable[[], Any]:
+    request = ChangeCode(code_id=code.pk, action=DeskAction.CANCEL)
+    seen = plan_change_code(request, now=NOON).fingerprint()
+    return lambda: change_code(request, reason="Phone call", by_id=None, now=NOON, seen=seen)
+
+
+@pytest.fixture
+def given(settings: Any) -> SeatSale:
+    """One seat, handed out, beside another purchase."""
+    install_till(settings)
+    make_seat_sale(seats=2)
+    order = make_paid_order(make_product(price="100"), seats=1, gateway="till")
+    sale = SeatSale.objects.get(order_line__order=order)
+    recipients = [Recipient("ann@x.example")]
+    hand_out(SaleHandOutRequest(sale.pk, recipients=recipients), by_id=order.purchaser_id, now=NOON)
+    return sale
+
+
+def order_of(sale: SeatSale) -> Order:
+    assert sale.order_line is not None
+    return sale.order_line.order
+
+
+@pytest.mark.parametrize("_round", range(4))
+def test_redeemed_refunded_and_canceled_at_once(together: Together, given: SeatSale, _round: int) -> None:
+    (code,) = codes_of(given)
+    learner = make_user("ann@x.example")
+    answers = together(redeeming(learner, code), refunding(given, order_of(given)), canceling(code))
+    redeemed, refund, canceled = answers
+    code.refresh_from_db()
+    is_redeemed = isinstance(redeemed, SeatRedemption)
+    assert is_redeemed is CodeUse.objects.filter(code=code, state=UseState.CONFIRMED).exists()
+    assert is_redeemed is Enrollment.objects.active().filter(user=learner).exists()
+    assert not (is_redeemed and isinstance(refund, Refund))
+    assert code.active is (not isinstance(refund, Refund) and not isinstance(canceled, CodePlan))
+    assert HandOut.objects.open().exists() is code.active
+    possible = (SeatRedemption, Refund, CodePlan, RegistrationCodeOff, SeatsRedeemed, PlanChanged, CodeOffAlready)
+    assert all(isinstance(each, possible) for each in answers), answers
+
+
+def test_without_the_lock_of_its_codes_a_refund_takes_a_seat_that_is_redeemed_meanwhile(
+    together: Together, given: SeatSale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = codes_of(given)
+    choose = taking_back.choose_seats
+    redeemed: list[Any] = []
+
+    def choose_then_redeem(*args: Any, **options: Any) -> Any:
+        chosen = choose(*args, **options)
+        redeemed.extend(together(redeeming(make_user("ann@x.example"), code)))
+        return chosen
+
+    monkeypatch.setattr(taking_back, "lock_codes", lambda sale: None)
+    monkeypatch.setattr(taking_back, "choose_seats", choose_then_redeem)
+    refunding(given, order_of(given))()
+    code.refresh_from_db()
+    # If this fails, the test above proves nothing.
+    assert (kinds(redeemed), code.active, code.uses) == ({"SeatRedemption": 1}, False, 1)

@@ -154,6 +154,36 @@ def test_a_part_that_a_bank_took_is_listed_too(order: Order) -> None:
     assert [facts(line) for line in order.lines.order_by("pk")] == [(0, 0, 0), (100, 1, 1)]
 
 
+def hear_of_loss(order: Order, amount: str) -> None:
+    payment_id = order.attempts.get().payment_id
+    notice = DisputeNotice(f"evt {amount}", "dp_1", payment_id, Money(amount, "USD"), DisputeState.LOST, "fraud")
+    follow_dispute(notice, gateway_name="till", now=NOON)
+
+
+def shares_of(refund: Refund) -> dict[int, tuple[int, int]]:
+    return {part.line_id: (int(part.amount), part.seats) for part in refund.lines.all() if part.amount}
+
+
+def test_a_bank_that_takes_another_amount_takes_it_for_the_same_seats(order: Order) -> None:
+    one, two = order.lines.order_by("pk")
+    hear_of_loss(order, "200")
+    assign(order.refunds.get(), (two, 2))
+    hear_of_loss(order, "150")
+    assert (facts(one), facts(two), needing()) == ((0, 0, 0), (150, 2, 2), [])
+    hear_of_loss(order, "230")  # 30 more than the seats: divided among what is left of all lines
+    assert shares_of(order.refunds.get()) == {one.pk: (22, 0), two.pk: (207, 2)}
+
+
+def test_refunds_leave_a_bank_the_seats_it_took(order: Order) -> None:
+    _one, two = order.lines.order_by("pk")
+    hear_of_loss(order, "200")
+    bank = order.refunds.get()
+    assign(bank, (two, 2))
+    refund_there(order, "450")
+    bank.refresh_from_db()
+    assert (bank.amount, shares_of(bank)) == (150, {two.pk: (150, 2)})
+
+
 def test_what_a_bank_takes_again_is_listed_again(order: Order) -> None:
     line, payment_id = order.lines.order_by("pk")[1], order.attempts.get().payment_id
 

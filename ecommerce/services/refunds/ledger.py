@@ -257,19 +257,23 @@ def divide_by_seats(refund: Refund, chosen: Mapping[int, int], *, takes_redeemed
     divided = Money.sum((Money(part.amount, refund.currency) for part in parts), refund.currency)
     _release_lines(refund)
     refund.lines.all().delete()
-    lines = list(refund.order.lines.order_by("pk"))
-    wanted = {
-        line: price_of_seats(line, chosen[line.pk] + seats.get(line.pk, 0)) for line in lines if line.pk in chosen
-    }
-    of_seats = {share.line: share.amount for share in divide_amount(divided, wanted, excess=divided.zero)}
-    rest = divided - Money.sum(of_seats.values(), refund.currency)
-    left = {line: remaining_price(line) - of_seats.get(line, divided.zero) for line in lines}
-    shares = [
-        Share(share.line, share.amount + of_seats.get(share.line, divided.zero))
-        for share in divide_amount(rest, left, excess=divided.zero)
-    ]
+    wanted = {line_id: more + seats.get(line_id, 0) for line_id, more in chosen.items()}
+    shares = _divide_seats_first(divided, refund.order, wanted, excess=divided.zero)
     shares = [each for each in shares if not each.amount.is_zero or each.line.pk in {*chosen, *seats}]
     _rewrite_refund_lines(refund, shares, seats, more=chosen, takes_redeemed=takes_redeemed, now=now)
+
+
+def _divide_seats_first(amount: Money, order: Order, seats: Mapping[int, int], *, excess: Money) -> list[Share]:
+    """Divide an amount: first for these seats of lines, at their price, then what is left among all lines."""
+    lines = list(order.lines.order_by("pk"))
+    wanted = {line: price_of_seats(line, seats[line.pk]) for line in lines if seats.get(line.pk)}
+    of_seats = {share.line: share.amount for share in divide_amount(amount, wanted, excess=amount.zero)}
+    rest = amount - Money.sum(of_seats.values(), amount.currency)
+    left = {line: remaining_price(line) - of_seats.get(line, amount.zero) for line in lines}
+    return [
+        Share(share.line, share.amount + of_seats.get(share.line, amount.zero))
+        for share in divide_amount(rest, left, excess=excess)
+    ]
 
 
 def _rewrite_refund_lines(
@@ -466,7 +470,10 @@ def _give_up_booking(booked: Refund, *, now: datetime) -> None:
 
 
 def _change_booking(refund: Refund, amount: Money, *, order: Order, now: datetime) -> None:
-    """Give a counted refund made elsewhere another amount, and divide it among the lines again."""
+    """Give a counted refund made elsewhere another amount, and divide it among the lines again.
+
+    The seats that staff said it was for come first.
+    """
     if refund.is_counted:
         PaymentAttempt.objects.filter(pk=refund.attempt_id).update(refunded=F("refunded") - refund.amount)
     seats = dict(refund.lines.values_list("line", "seats"))
@@ -474,9 +481,9 @@ def _change_booking(refund: Refund, amount: Money, *, order: Order, now: datetim
     refund.lines.all().delete()
     refund.amount = amount.amount
     if not refund.attempt.is_surplus:
-        remaining = {line: remaining_price(line) for line in order.lines.order_by("pk")}
-        shares = divide_amount(amount, remaining, excess=find_excess(order))
-        shares = tuple(each for each in shares if not each.amount.is_zero or seats.get(each.line.pk))
+        decided = seats if refund.seats_decided_at is not None else {}
+        shares = _divide_seats_first(amount, order, decided, excess=find_excess(order))
+        shares = [each for each in shares if not each.amount.is_zero or seats.get(each.line.pk)]
         _rewrite_refund_lines(refund, shares, seats, now=now)
     if refund.is_counted:
         _count_refunded(refund)
