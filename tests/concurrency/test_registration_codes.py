@@ -152,6 +152,7 @@ def test_without_the_lock_of_its_codes_a_refund_takes_a_seat_that_is_redeemed_me
     (code,) = codes_of(given)
     choose = taking_back.choose_seats
     redeemed: list[Any] = []
+    learner = make_user("ann@x.example")
 
     def choose_then_redeem(*args: Any, **options: Any) -> Any:
         chosen = choose(*args, **options)
