@@ -156,7 +156,7 @@ def test_without_the_lock_of_its_codes_a_refund_takes_a_seat_that_is_redeemed_me
 
     def choose_then_redeem(*args: Any, **options: Any) -> Any:
         chosen = choose(*args, **options)
-        redeemed.extend(together(redeeming(make_user("ann@x.example"), code)))
+        redeemed.extend(together(redeeming(learner, code)))
         return chosen
 
     monkeypatch.setattr(taking_back, "lock_codes", lambda sale: None)
