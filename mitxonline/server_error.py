@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponseServerError
-from django.template import TemplateDoesNotExist, loader
-from django.urls import NoReverseMatch, reverse
-from django.views.defaults import server_error as plain_server_error
+from django.template import loader
+from django.urls import reverse
+from django.views.defaults import ERROR_PAGE_TEMPLATE
 
 from mitxonline.kernel.trace import trace_id
 
@@ -21,8 +21,8 @@ def server_error(request: HttpRequest) -> HttpResponseServerError:
     try:
         context = {"reference": trace_id(), "admin_url": _admin_of(request.path)}
         return HttpResponseServerError(loader.get_template("500.html").render(context))
-    except (NoReverseMatch, TemplateDoesNotExist):
-        return plain_server_error(request)
+    except Exception:  # noqa: BLE001 - whatever failed may fail here again, and the error has been logged
+        return HttpResponseServerError(ERROR_PAGE_TEMPLATE % {"title": "Server Error (500)", "details": ""})
 
 
 def _admin_of(path: str) -> str:
