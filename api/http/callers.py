@@ -20,7 +20,7 @@ from social_django.utils import load_strategy
 from api.http.errors import BadCredentials, CredentialsUnclear, CsrfMissing, NotSignedIn
 from mitxonline.kernel.errors import Forbidden
 from mitxonline.users.models import User
-from mitxonline.users.sso.access_token import ProviderAway, read_access_token
+from mitxonline.users.sso.access_token import KeysAway, read_access_token
 from mitxonline.users.sso.connections import find_connected
 from mitxonline.users.sso.keycloak import KeycloakBackend
 from mitxonline.users.sso.logout_token import TokenRefused
@@ -129,7 +129,7 @@ def _find_by_token(text: str) -> Caller:
         token = read_access_token(backend, text)
     except TokenRefused as refused:
         return _refuse(str(refused))
-    except ProviderAway as away:
+    except KeysAway as away:
         raise CredentialsUnclear from away
     if (user := find_connected(issuer=token.issuer, subject=token.subject)) is not None:
         return Caller(Means.TOKEN, user)

@@ -36,6 +36,20 @@ def visible_organizations(user: User, *, now: datetime) -> QuerySet[Organization
     return _with_contracts(organizations, visible_contracts(user, now=now))
 
 
+def joined_organizations(user: User, *, now: datetime) -> QuerySet[OrganizationPage]:
+    """Return the organizations someone belongs to, each with the open contracts they have a seat in."""
+    memberships = OrganizationMembership.objects.filter(organization=OuterRef("pk"), user=user)
+    seats = ContractMembership.objects.filter(contract=OuterRef("pk"), user=user, state=MembershipState.ACTIVE)
+    organizations = OrganizationPage.objects.live().filter(Exists(memberships), alias_of__isnull=True)
+    return _with_contracts(organizations, _open_contracts(now).filter(Exists(seats)))
+
+
+def contracts_by_run(contract_ids: Iterable[int]) -> dict[int, int]:
+    """Return the runs of these contracts, each with its contract."""
+    runs = ContractRun.objects.current().filter(contract_id__in=list(contract_ids))
+    return dict(runs.values_list("course_run_id", "contract_id"))
+
+
 def managed_organizations(user: User, *, now: datetime) -> QuerySet[OrganizationPage]:
     """Return the organizations someone manages, each with its contracts that are open today."""
     managed = OrganizationMembership.objects.filter(organization=OuterRef("pk"), user=user, is_manager=True)

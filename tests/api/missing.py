@@ -85,19 +85,8 @@ MISSING: frozenset[str] = frozenset(
         "users_me_retrieve",
         "users_me_partial_update",
         # course_runs
-        "course_runs_list",
-        "course_runs_retrieve",
         # courses
-        "api_v1_courses_list",
-        "api_v1_courses_retrieve",
-        "api_v2_courses_list",
-        "api_v2_courses_retrieve",
-        "course_variant_runs_v3",
         # departments
-        "departments_list_v1",
-        "departments_retrieve_v1",
-        "departments_list_v2",
-        "departments_retrieve_v2",
         # enrollments
         "enrollments_list",
         "enrollments_create",
@@ -123,10 +112,6 @@ MISSING: frozenset[str] = frozenset(
         "v3_program_enrollments_retrieve",
         "v3_program_enrollments_destroy",
         # programs
-        "programs_list_v1",
-        "programs_retrieve_v1",
-        "programs_list_v2",
-        "programs_retrieve_v2",
         # pages
         "pages_list",
         "pages_?fields=*&type=cms.coursepage_retrieve",

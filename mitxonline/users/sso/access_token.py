@@ -18,7 +18,7 @@ from mitxonline.users.sso.logout_token import TokenRefused
 _HEADER_TYPE, _CLAIM_TYPE = "at+jwt", "bearer"
 
 
-class ProviderAway(Exception):
+class KeysAway(Exception):
     """The provider's keys can't be read, so nobody can say whether the token is sound."""
 
 
@@ -33,7 +33,7 @@ class AccessToken:
 
 
 def read_access_token(backend: KeycloakBackend, token: str) -> AccessToken:
-    """Check the token and return what it says. Raises TokenRefused and ProviderAway."""
+    """Check the token and return what it says. Raises TokenRefused and KeysAway."""
     try:
         key = backend.find_valid_key(token)
         if key is None:
@@ -51,7 +51,7 @@ def read_access_token(backend: KeycloakBackend, token: str) -> AccessToken:
     except PyJWTError as error:
         raise TokenRefused(type(error).__name__) from error
     except (SocialAuthBaseException, RequestException) as error:
-        raise ProviderAway from error
+        raise KeysAway from error
     if str(header.get("typ", "")).lower() != _HEADER_TYPE and str(claims.get("typ", "")).lower() != _CLAIM_TYPE:
         raise TokenRefused("typ names a different kind of token")
     scope = claims.get("scope", "")

@@ -3,9 +3,43 @@
 from __future__ import annotations
 
 from tests.api.world import Row, World
+from tests.factories import make_contract, make_contract_run, make_course, make_run
+from tests.factories.pages import make_course_page, make_program, make_program_page
 
-ROWS: tuple[Row, ...] = ()
+ROWS = (
+    Row("api_v1_courses_list", "oooooooo"),
+    Row("api_v1_courses_retrieve", "oooooooo", {"id": "{course}"}),
+    Row("api_v2_courses_list", "oooooooo"),
+    Row("api_v2_courses_retrieve", "oooooooo", {"id": "{course}"}),
+    Row("course_variant_runs_v3", "oooooooo", query="?contract=1&course_id=1"),
+    Row("course_runs_list", "oooooooo"),
+    Row("course_runs_retrieve", "oooooooo", {"id": "{public_run}"}),
+    Row("departments_list_v1", "oooooooo"),
+    Row("departments_retrieve_v1", "oooooooo", {"id": "{department}"}),
+    Row("departments_list_v2", "oooooooo"),
+    Row("departments_retrieve_v2", "oooooooo", {"id": "{department}"}),
+    Row("programs_list_v1", "oooooooo"),
+    Row("programs_retrieve_v1", "oooooooo", {"id": "{program}"}),
+    Row("programs_list_v2", "oooooooo"),
+    Row("programs_retrieve_v2", "oooooooo", {"id": "{program}"}),
+    # What visitors don't find isn't there for anyone.
+    Row("course_runs_retrieve", "nnnnnnnn", {"id": "{contract_only_run}"}),
+    Row("api_v2_courses_retrieve", "nnnnnnnn", {"id": "{hidden_course}"}),
+)
 
 
 def make_things(world: World) -> None:
-    """Nothing yet."""
+    """A course and a program with pages, a course without one, and a run of a contract."""
+    course = make_course()
+    make_course_page(course)
+    program = make_program("CATALOG", courses=[course])
+    make_program_page(program)
+    contract_run = make_contract_run(make_contract(world.other_organization), course)
+    world.things |= {
+        "course": str(course.pk),
+        "department": str(course.department_id),
+        "public_run": str(make_run(course).pk),
+        "program": str(program.pk),
+        "hidden_course": str(make_course().pk),
+        "contract_only_run": str(contract_run.course_run_id),
+    }
