@@ -17,6 +17,7 @@ from ecommerce.enums import DeskAction, EnrollmentAfter, UseState
 from ecommerce.errors.registration import CodeOffAlready, RegistrationCodeOff, SeatsRedeemed
 from ecommerce.models import CodeUse, DiscountCode, Order, Refund, SeatSale
 from ecommerce.selectors.refund_plan import RefundChoice
+from ecommerce.selectors.seats import choose_seats
 from ecommerce.services.discounts import codes as code_services
 from ecommerce.services.refunds.refunds import refund_order
 from ecommerce.services.registration import redemption, taking_back
@@ -150,12 +151,11 @@ def test_without_the_lock_of_its_codes_a_refund_takes_a_seat_that_is_redeemed_me
     together: Together, given: SeatSale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (code,) = codes_of(given)
-    choose = taking_back.choose_seats
     redeemed: list[Any] = []
     learner = make_user("ann@x.example")
 
     def choose_then_redeem(*args: Any, **options: Any) -> Any:
-        chosen = choose(*args, **options)
+        chosen = choose_seats(*args, **options)
         redeemed.extend(together(redeeming(learner, code)))
         return chosen
 

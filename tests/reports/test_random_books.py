@@ -35,7 +35,19 @@ from ecommerce.enums import (
     RefundState,
 )
 from ecommerce.gateways.base import DisputeNotice, PaymentNotice, PaymentOutcome
-from ecommerce.models import CodeUse, DiscountCode, Dispute, Invoice, Order, OrderLine, PaymentAttempt, Refund, SeatSale
+from ecommerce.models import (
+    CodeUse,
+    DiscountCode,
+    Dispute,
+    Invoice,
+    Order,
+    OrderLine,
+    OrderLineCourse,
+    PaymentAttempt,
+    Refund,
+    SeatSale,
+)
+from ecommerce.roles import WHOLE_SHOP
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.services.baskets.baskets import add_products
@@ -55,10 +67,13 @@ from ecommerce.services.refunds.seats import SeatsOfRefund, assign_seats
 from ecommerce.services.registration.codes import switch_off_unredeemed
 from ecommerce.services.registration.desk import ChangeCode, change_code, find_other_runs, plan_change_code
 from ecommerce.services.registration.redemption import redeem_registration_code
+from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
 from reports.audits.statements import fetch_reports
 from reports.enums import Cause
+from reports.exports.base import Asked
+from reports.exports.summary import summarize
 from reports.models import GatewayEntry
 from tests.ecommerce.tills import make_refund_notice
 from tests.factories import (
@@ -428,12 +443,29 @@ class World:
         redeemed = made.filter(code_uses__state__in=["confirmed", "retired"]).distinct().count()
         assert sold["redeemed"] == redeemed
         assert sold["redeemed"] + sold["unused"] + sold["off"] == made.count()
+        self.check_summary(readings)
+
+    def check_summary(self, readings: dict[str, Reading]) -> None:
+        """The executive summary says of seats and revenue what the audits say."""
+        first, last = clock.date_of(NOON) - timedelta(days=30), clock.date_of(self.now) + timedelta(days=30)
+        summary = summarize(Asked(first=first, last=last, scope=WHOLE_SHOP))
+        sold = readings["seats"].figures()
+        of_programs = OrderLine.objects.filter(order__fulfilled_at__isnull=False, product__program__isnull=False)
+        courses = OrderLineCourse.objects.filter(line__in=of_programs, run__isnull=False)
+        assert sum(each.single for each in summary) == sold["single"] - courses.count() + of_programs.count()
+        assert sum(each.group for each in summary) == sold["ordered"]
+        assert sum(each.invoiced for each in summary) == sold["invoiced"]
+        assert sum(each.unused or 0 for each in summary) == sold["unused"]
+        for section in readings["payments"].result.sections:
+            figures = readings["payments"].figures(section.currency)
+            revenue = sum((each.revenue for each in summary if each.currency == section.currency), Decimal(0))
+            assert revenue == figures["single"] + figures["registration"]
 
 
 ACTS: dict[str, Callable[[World], object]] = {
     name: act
     for name, act in vars(World).items()
-    if callable(act) and not name.startswith("_") and name not in {"step", "one", "audit", "check"}
+    if callable(act) and not name.startswith("_") and name not in {"step", "one", "audit", "check", "check_summary"}
 }
 # What makes something is done more often than what undoes it.
 WEIGHTS = {
