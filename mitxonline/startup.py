@@ -14,7 +14,8 @@ def refuse_wrong_routes() -> None:
 
 def refuse_missing_static_files() -> None:
     """Raise ImproperlyConfigured if pages could name no style sheet, because no one collected the static files."""
-    if isinstance(staticfiles_storage, ManifestFilesMixin) and not staticfiles_storage.hashed_files:
+    storage: object = staticfiles_storage
+    if isinstance(storage, ManifestFilesMixin) and not storage.hashed_files:
         raise ImproperlyConfigured(
             "The static files aren’t collected, so every page would fail. "
             "Run “python manage.py collectstatic --no-input”, then start again."
