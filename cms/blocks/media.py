@@ -17,6 +17,8 @@ _YOUTUBE_ID = re.compile(r"\A[A-Za-z0-9_-]{6,20}\Z")
 _VIMEO_ID = re.compile(r"\A[0-9]{4,15}\Z")
 # Part of the address of an unlisted video, which plays only with it.
 _VIMEO_HASH = re.compile(r"\A[0-9a-f]{6,40}\Z")
+# Where in the video to begin, as addresses say it: “90”, “90s”, “1m30s”, “1h2m3s”.
+_MOMENT = re.compile(r"\A(?=.)(?:(\d{1,2})h)?(?:(\d{1,3})m)?(?:(\d{1,6})s?)?\Z", re.ASCII)
 YOUTUBE_FOLDERS = {"embed", "live", "shorts"}
 YOUTUBE_PLAYER = "https://www.youtube-nocookie.com"
 # A number behind one of these names a collection, or an event that has no video yet.
@@ -46,16 +48,32 @@ def player_url(address: str) -> str | None:
     except ValueError:  # an unclosed bracket in the host
         return None
     segments = [segment for segment in parts.path.split("/") if segment]
-    if host in {"youtube.com", "youtube-nocookie.com"}:
-        ids = parse_qs(parts.query).get("v") or (
-            segments[1:2] if segments[:1] and segments[0] in YOUTUBE_FOLDERS else []
-        )
-        return _embed_url(f"{YOUTUBE_PLAYER}/embed/", ids, _YOUTUBE_ID)
-    if host == "youtu.be":
-        return _embed_url(f"{YOUTUBE_PLAYER}/embed/", segments[:1], _YOUTUBE_ID)
+    asked, start = parse_qs(parts.query), _find_start(parts.query, parts.fragment)
+    if host in {"youtube.com", "youtube-nocookie.com", "youtu.be"}:
+        player = _youtube_url([] if host == "youtu.be" else asked.get("v", []), segments, is_short=host == "youtu.be")
+        return f"{player}?start={start}" if player and start else player
     if host in {"vimeo.com", "player.vimeo.com"}:
-        return _vimeo_url(segments, parse_qs(parts.query).get("h", []))
+        player = _vimeo_url(segments, asked.get("h", []))
+        return f"{player}#t={start}s" if player and start else player
     return None
+
+
+def _find_start(query: str, fragment: str) -> int:
+    """Return the second at which the video shall begin; 0 if the address names none."""
+    named = parse_qs(query) | parse_qs(fragment)
+    text = next((named[name][0] for name in ("t", "start") if name in named), "")
+    found = _MOMENT.match(text)
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _youtube_url(ids: list[str], segments: list[str], *, is_short: bool) -> str | None:
+    """Return the player's URL for `watch?v=<id>`, `youtu.be/<id>`, or `embed/<id>` and its like."""
+    if is_short:
+        ids = segments[:1]
+    elif not ids and segments[:1] and segments[0] in YOUTUBE_FOLDERS:
+        ids = segments[1:2]
+    return _embed_url(f"{YOUTUBE_PLAYER}/embed/", ids, _YOUTUBE_ID)
 
 
 def _vimeo_url(segments: list[str], hashes: list[str]) -> str | None:
