@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.utils.translation import gettext as _
 from ninja import Query, Router
 
 from api.accounts import schemas
+from api.b2b.drawing import draw_organizations
 from api.http.callers import ACCOUNTS, person
+from api.http.errors import refuse_fields
 from api.http.paging import PageOfList, paginate_by_offset
 from api.http.shapes import Id
+from b2b.selectors.visible import joined_organizations
+from mitxonline.kernel import clock
 from mitxonline.kernel.countries import list_countries as list_all
 from mitxonline.kernel.countries import list_states
 from mitxonline.kernel.errors import NotFound
+from mitxonline.kernel.names import NameField
+from mitxonline.kernel.text import normalize_email
 from mitxonline.users.models import User
 from mitxonline.users.selectors import find_person, search_people
+from mitxonline.users.services import rename
+from mitxonline.users.sso.connections import find_subject
+from mitxonline.users.sso.keycloak import issuer
 
 router = Router(auth=ACCOUNTS.signed_in)
 
@@ -32,6 +44,44 @@ def list_countries(request: HttpRequest) -> list[schemas.Country]:
 
 def _states(country: str) -> list[schemas.State]:
     return [schemas.State(code=code, name=name) for code, name in list_states(country)]
+
+
+@router.get("/v0/users/me", operation_id="users_me_retrieve", tags=["users"], response=schemas.User)
+def get_me(request: HttpRequest) -> schemas.User:
+    """Return the caller's own account, and give a browser the token it needs to change something."""
+    get_token(request)
+    return _draw_me(request, person(request))
+
+
+@router.patch("/v0/users/me", operation_id="users_me_partial_update", tags=["users"], response=schemas.User)
+def change_me(request: HttpRequest, body: schemas.PatchedUserRequest) -> schemas.User:
+    """Change the caller's name. Address and password are changed on the account page, which asks for proof."""
+    return _change(request, body)
+
+
+@router.get(
+    "/v0/users/current_user/", operation_id="users_current_user_retrieve", tags=["users"], response=schemas.User
+)
+def get_current_user(request: HttpRequest) -> schemas.User:
+    """Return the caller's own account, as `/users/me` does."""
+    return get_me(request)
+
+
+@router.patch(
+    "/v0/users/current_user/",
+    operation_id="users_current_user_partial_update",
+    tags=["users"],
+    response=schemas.User,
+)
+def change_current_user(request: HttpRequest, body: schemas.PatchedUserRequest) -> schemas.User:
+    """Change the caller's name, as `/users/me` does."""
+    return _change(request, body)
+
+
+@router.get("/v0/userinfo/", operation_id="userinfo_retrieve", tags=["userinfo"], response=schemas.User)
+def get_userinfo(request: HttpRequest) -> schemas.User:
+    """Return the caller's own account, as `/users/me` does."""
+    return get_me(request)
 
 
 @router.get("/v0/users/{id}/", operation_id="users_retrieve", tags=["users"], response=schemas.PublicUser)
@@ -64,6 +114,51 @@ def get_person(request: HttpRequest, id: Id) -> schemas.StaffDashboardUser:  # t
     if found is None:
         raise NotFound
     return _draw_staff([found])[0]
+
+
+def _change(request: HttpRequest, body: schemas.PatchedUserRequest) -> schemas.User:
+    me, sent = person(request), body.model_fields_set
+    errors = {}
+    if "email" in sent and normalize_email(body.email or "") != me.email:
+        errors["email"] = _("Change the address on the account page, where both addresses confirm it.")
+    if "password" in sent:
+        errors["password"] = _("Change the password on the account page, which asks for the old one.")
+    if "is_active" in sent and not body.is_active:
+        errors["is_active"] = _("Delete the account on the account page.")
+    name = me.name
+    if "name" in sent:
+        try:
+            name = NameField(error_messages={"required": _("Enter your name.")}).clean(body.name)
+        except ValidationError as error:
+            errors["name"] = " ".join(error.messages)
+    if errors:
+        raise refuse_fields(**errors)
+    if name != me.name:
+        me = rename(user_id=me.pk, name=name)
+    return _draw_me(request, me)
+
+
+def _draw_me(request: HttpRequest, me: User) -> schemas.User:
+    return schemas.User(
+        id=me.pk,
+        username=me.email,
+        name=me.name,
+        email=me.email,
+        legal_address=None,
+        user_profile=None,
+        is_anonymous=False,
+        is_authenticated=True,
+        is_editor=me.has_perm("wagtailadmin.access_admin"),
+        is_staff=me.is_staff,
+        is_superuser=me.is_superuser,
+        created_on=me.date_joined,
+        updated_on=me.date_joined,
+        grants=sorted(me.get_all_permissions()),
+        is_active=me.is_active,
+        b2b_organizations=draw_organizations(request, list(joined_organizations(me, now=clock.now()))),
+        global_id=find_subject(me, issuer()) if issuer() else None,
+        compliance_missing_fields=[],
+    )
 
 
 def draw_public_user(user: User) -> schemas.PublicUser:

@@ -220,7 +220,7 @@ def draw_program_v2(
         collections=list(collections),
         programs=[],
         requirements=schemas.Requirements(
-            courses=schemas.RequiredCourses(required=_named(required), electives=_named(electives)),
+            courses=schemas.RequiredCourses(required=_draw_names(required), electives=_draw_names(electives)),
             programs=schemas.RequiredCourses(required=[], electives=[]),
         ),
         req_tree=[_node_v2(node) for node in tree],
@@ -319,7 +319,7 @@ def _split(tree: Sequence[RequirementNode]) -> tuple[list[Course], list[Course]]
     return required, [course for node in tree if node.is_choice for course in courses_under(node)]
 
 
-def _named(courses: Sequence[Course]) -> list[schemas.RequiredCourse]:
+def _draw_names(courses: Sequence[Course]) -> list[schemas.RequiredCourse]:
     return [schemas.RequiredCourse(id=each.pk, readable_id=each.readable_id) for each in courses]
 
 

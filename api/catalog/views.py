@@ -50,7 +50,7 @@ def list_courses_v1(
 ) -> PageOfList[schemas.V1CourseWithCourseRuns]:
     """List the courses that visitors find."""
     now = clock.now()
-    courses = _filter_courses(_listed(), asked, now=now)
+    courses = _filter_courses(_list_visible_courses(), asked, now=now)
     if asked.id is not None:
         courses = courses.filter(pk=asked.id)
     return paginate(
@@ -70,7 +70,7 @@ def list_courses_v1(
 def get_course_v1(request: HttpRequest, id: Id) -> schemas.V1CourseWithCourseRuns:  # the API's name
     """Return a course that visitors find."""
     now = clock.now()
-    return draw_course_v1(request, _read_one(_listed().filter(pk=id), now=now), now=now)
+    return draw_course_v1(request, _read_one(_list_visible_courses().filter(pk=id), now=now), now=now)
 
 
 @router.get(
@@ -84,7 +84,7 @@ def list_courses_v2(
 ) -> PageOfList[schemas.CourseWithCourseRunsSerializerV2]:
     """List the courses that visitors find, or those of a contract that the caller has a seat in, with its runs."""
     now = clock.now()
-    courses, runs, contracts = _listed(), None, {}
+    courses, runs, contracts = _list_visible_courses(), None, {}
     if asked.model_fields_set & BY_CONTRACT:
         contracts = contracts_by_run(_contracts_asked_for(request, asked, now=now))
         runs = CourseRun.all_objects.live().filter(pk__in=contracts)
@@ -117,7 +117,7 @@ def list_courses_v2(
 def get_course_v2(request: HttpRequest, id: str) -> schemas.CourseWithCourseRunsSerializerV2:  # the API's name
     """Return a course that visitors find, by its number or its readable id."""
     now = clock.now()
-    return draw_course_v2(request, _read_one(_listed().filter(**_by_key(id)), now=now), now=now)
+    return draw_course_v2(request, _read_one(_list_visible_courses().filter(**_by_key(id)), now=now), now=now)
 
 
 @router.get(
@@ -142,7 +142,7 @@ def list_variant_runs(
 def list_runs(request: HttpRequest, asked: Query[schemas.RunFilters]) -> list[schemas.V1CourseRunWithCourse]:
     """List the runs of courses that visitors find."""
     now = clock.now()
-    courses = _listed()
+    courses = _list_visible_courses()
     if asked.id is not None:
         courses = courses.filter(Exists(CourseRun.objects.live().filter(pk=asked.id, course=OuterRef("pk"))))
     if asked.live is False:
@@ -167,7 +167,7 @@ def get_run(request: HttpRequest, id: Id) -> schemas.V1CourseRunWithCourse:  # t
     run = CourseRun.objects.live().filter(pk=id).first()
     if run is None:
         raise NotFound
-    facts = _read_one(_listed().filter(pk=run.course_id), now=now)
+    facts = _read_one(_list_visible_courses().filter(pk=run.course_id), now=now)
     return draw_run_with_course(request, run, facts, now=now)
 
 
@@ -263,7 +263,7 @@ def get_program_v2(request: HttpRequest, id: str) -> schemas.V2ProgramDetail:  #
     return _draw_programs_v2(request, _one(_listed_programs().filter(**_by_key(id))))[0]
 
 
-def _listed() -> QuerySet[Course]:
+def _list_visible_courses() -> QuerySet[Course]:
     return listed_courses().select_related("department").order_by("title", "pk")
 
 
@@ -377,7 +377,7 @@ def _read_departments(pk: int | None) -> list[schemas.DepartmentWithCoursesAndPr
     rows = list(departments)
     if pk is not None and not rows:
         raise NotFound
-    courses = list(_listed().values_list("department_id", "pk"))
+    courses = list(_list_visible_courses().values_list("department_id", "pk"))
     programs = list(_listed_programs().values_list("department_id", "pk"))
     return [
         schemas.DepartmentWithCoursesAndPrograms(

@@ -51,3 +51,11 @@ def request_verification(*, user: User) -> bool:
 def record_password_reset(*, user: User, now: datetime) -> None:
     """Confirm the address too: the link to reset the password was sent there."""
     User.objects.filter(pk=user.pk, email_verified_at=None).update(email_verified_at=now)
+
+
+def rename(*, user_id: int, name: str) -> User:
+    """Set a person's name, as the account page does. Return them."""
+    user = User.objects.get(pk=user_id)
+    user.name = name
+    user.save(update_fields=["name"])
+    return user

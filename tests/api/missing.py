@@ -78,12 +78,7 @@ MISSING: frozenset[str] = frozenset(
         "products_user_flexible_price_retrieve",
         # user_search
         # userinfo
-        "userinfo_retrieve",
         # users
-        "users_current_user_retrieve",
-        "users_current_user_partial_update",
-        "users_me_retrieve",
-        "users_me_partial_update",
         # course_runs
         # courses
         # departments

@@ -70,13 +70,9 @@ API_PREFIX = "/api/"
 CORS_URLS_REGEX = r"^/api/.*$"
 CORS_ORIGIN_WHITELIST = allowed_origins(env.str("CORS_ORIGIN_WHITELIST", ""))
 CORS_ALLOW_CREDENTIALS = env.bool("CORS_ALLOW_CREDENTIALS", False)
-CORS_ALLOW_HEADERS = (*default_headers, "idempotency-key", "if-none-match")
+CORS_ALLOW_HEADERS = (*default_headers, "if-none-match")
 CORS_EXPOSE_HEADERS = (
     "ETag",
-    "Idempotency-Replayed",
-    "RateLimit-Limit",
-    "RateLimit-Remaining",
-    "RateLimit-Reset",
     "Retry-After",
     "X-Trace-Id",
 )
