@@ -1,10 +1,12 @@
 """All operations together."""
 
 from api.accounts.views import router as accounts
+from api.b2b.manager import router as b2b_manager
+from api.b2b.service import router as b2b_service
 from api.b2b.views import router as b2b
 from api.catalog.views import router as catalog
 from api.http.contract import StorefrontApi
 
 api = StorefrontApi(title="Storefront API", version="1")
-for router in (accounts, catalog, b2b):
+for router in (accounts, catalog, b2b, b2b_manager, b2b_service):
     api.add_router("", router)

@@ -37,6 +37,17 @@ class HelperNamed(Event):
 
 
 @dataclass(frozen=True)
+class ExampleRequested(Event):
+    """A manager wants to see what invited people get. ``language`` is the manager's."""
+
+    contract_id: int
+    course: str
+    email: str
+    sender_id: int
+    language: str
+
+
+@dataclass(frozen=True)
 class KeycloakJoinRequested(Event):
     """Someone who joined by code is to be added to their organization in Keycloak."""
 

@@ -16,6 +16,7 @@ from social_django.models import UserSocialAuth
 from b2b.enums import MembershipSource, MembershipState
 from b2b.errors.contracts import ContractNotPublished, ContractUnknown
 from b2b.events import (
+    ExampleRequested,
     HandOutMailsQueued,
     HelperNamed,
     HoldsEnded,
@@ -40,7 +41,7 @@ from b2b.seats import (
 from b2b.services.contracts.reconcile import run_reconcile
 from b2b.services.groups.helpers import email_helper
 from b2b.services.groups.lists import end_sharing_of, leave_groups
-from b2b.services.handouts.mails import send_mails
+from b2b.services.handouts.mails import send_example, send_mails
 from b2b.services.handouts.revoke import end_hand_outs_of, reopen_hand_outs_of
 from b2b.services.organizations.claims import claim_of
 from b2b.services.organizations.keycloak_joins import ask_again_for, is_keycloak_configured
@@ -169,6 +170,11 @@ def send_hand_out_mails(event: HandOutMailsQueued) -> None:
 def tell_helper(event: HelperNamed) -> None:
     """E-mail someone whom a buyer lets hand out codes."""
     email_helper(event)
+
+
+def email_example(event: ExampleRequested) -> None:
+    """E-mail what invited people get to whom a manager names."""
+    send_example(event)
 
 
 def tell_staff_of_seat_request(event: SeatsRequested) -> None:

@@ -7,6 +7,7 @@ deliveries in that transaction and called by a worker. Those that call a gateway
 
 from b2b import receivers as b2b
 from b2b.events import (
+    ExampleRequested,
     HandOutMailsQueued,
     HelperNamed,
     HoldsEnded,
@@ -109,6 +110,7 @@ ROUTES: dict[type[Event], Route] = {
     ReconcileRequested: Route(after_commit=(b2b.reconcile_contract,)),
     HoldsEnded: Route(after_commit=(b2b.follow_ended_holds,)),
     HandOutMailsQueued: Route(after_commit=(b2b.send_hand_out_mails,)),
+    ExampleRequested: Route(after_commit=(b2b.email_example,)),
     HelperNamed: Route(after_commit=(b2b.tell_helper,)),
     SeatsRequested: Route(after_commit=(b2b.tell_staff_of_seat_request,)),
     SeatRequestClosed: Route(after_commit=(b2b.tell_manager_of_answer,)),

@@ -191,6 +191,14 @@ class HandOutUnknown(NotFound):
     message = _("There is no such invitation, or it has just ended.")
 
 
+class InvitationUnclear(DomainError):
+    """Everyone in this contract shares a code, so it doesn’t say whose invitation is meant."""
+
+    code = "invitation_unclear"
+    message = _("Several people were invited with this code.")
+    advice = _("Use the id of the invitation instead.")
+
+
 class TooManyMails(RateLimited):
     """More e-mails in an hour than one person may have us send."""
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
@@ -21,6 +23,7 @@ from b2b.enums import (
     MembershipState,
     WithdrawnBy,
 )
+from b2b.errors.handouts import HandOutUnknown, InvitationUnclear
 from b2b.models import (
     ContractMembership,
     ContractRun,
@@ -33,16 +36,19 @@ from b2b.models import (
 from b2b.seats import SeatCount, count_seats
 from b2b.selectors.codes import CodeFilter, matching
 from b2b.selectors.handouts import shared_codes, used_hand_outs
-from b2b.selectors.lots import Lot
+from b2b.selectors.lots import ContractLot, Lot
 from courses.rules import is_enrollable
 from ecommerce.codes import COUNTED_USE_STATES, code_state, redeem_url
 from ecommerce.enums import CodeState, UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.text import normalize_code
 from mitxonline.users.models import User
 
 PER_PAGE = 25
+# No id has as many.
+DIGITS_OF_IDS = 19
 NO_FILTER = CodeFilter()
 # A code that is handed out under one of these leads somewhere, now or later. Contracts are listed in the order below.
 ADMITTING = (ContractStanding.OPEN, ContractStanding.NOT_STARTED)
@@ -227,6 +233,98 @@ def managed_contracts(organization_id: int, *, now: datetime, contract_id: int |
         for each in terms
     ]
     return sorted(contracts, key=lambda contract: IN_ORDER.index(contract.standing))
+
+
+def managed_contract(*, user_id: int, organization_id: int, contract_id: int) -> ContractTerms | None:
+    """Return a contract of an organization that this person manages; None for every other."""
+    return (
+        ContractTerms.objects.filter(
+            pk=contract_id,
+            organization_id=organization_id,
+            organization__live=True,
+            organization__memberships__user_id=user_id,
+            organization__memberships__is_manager=True,
+        )
+        .select_related("page", "organization")
+        .first()
+    )
+
+
+def managed_runs(contract_id: int, *, now: datetime) -> list[ManagedRun]:
+    """Return the courses of a contract by title; one query."""
+    return _load_runs([contract_id], now).get(contract_id, [])
+
+
+# --- Codes that someone has -------------------------------------------------------------------------------------------
+
+
+def handed_out_codes(
+    contract_id: int, states: Iterable[ManagedCodeState], words: str, *, now: datetime
+) -> QuerySet[DiscountCode]:
+    """Return the codes in these states that were assigned or used, the used ones first."""
+    codes = filter_codes(ContractLot(contract_id), CodeFilter(words=words), now=now)
+    # Most of a million codes are free; they are left out before anything is looked up about them.
+    taken = codes.filter(~Q(assigned_email="") | Q(uses__gt=0)).filter(_in_any(states))
+    return taken.order_by("-uses", F("assigned_at").desc(nulls_last=True), "pk")
+
+
+def handed_out_invitations(
+    contract_id: int, states: Iterable[ManagedCodeState], words: str, *, now: datetime
+) -> QuerySet[HandOut]:
+    """Return the invitations in these states, the latest first."""
+    return filter_invitations(contract_id, CodeFilter(words=words), now=now).filter(_in_any(states))
+
+
+def find_line(terms: ContractTerms, runs: Sequence[ManagedRun], text: str, *, now: datetime) -> ManagedCode:
+    """Return the line of a code; where everyone shares one, of the invitation with this code or this id.
+
+    Raises HandOutUnknown, and InvitationUnclear if several people were invited with the code.
+    """
+    if terms.max_learners is not None:
+        codes = filter_codes(ContractLot(terms.pk), NO_FILTER, now=now)
+        found = list(codes.filter(normalized=normalize_code(text))[:1])
+        lines = code_lines(found, runs, now=now)
+    else:
+        chosen = Q(code__normalized=normalize_code(text))
+        if text.isdecimal() and len(text) < DIGITS_OF_IDS:
+            chosen |= Q(pk=int(text))
+        invitations = filter_invitations(terms.pk, NO_FILTER, now=now).filter(chosen)
+        lines = invitation_lines(list(invitations[:2]), runs, now=now)
+    if len(lines) > 1:
+        raise InvitationUnclear
+    if not lines:
+        raise HandOutUnknown
+    return lines[0]
+
+
+def find_line_of_code(terms: ContractTerms, runs: Sequence[ManagedRun], code_id: int, *, now: datetime) -> ManagedCode:
+    """Return the line of a code of the contract; raises HandOutUnknown."""
+    codes = filter_codes(ContractLot(terms.pk), NO_FILTER, now=now).filter(pk=code_id)
+    for line in code_lines(list(codes), runs, now=now):
+        return line
+    raise HandOutUnknown
+
+
+def find_code_id(contract_id: int, text: str) -> int | None:
+    """Return the code of a contract with this text, or None."""
+    codes = ContractLot(contract_id).codes().filter(~OF_REMOVED_RUN, normalized=normalize_code(text))
+    return codes.values_list("pk", flat=True).first()
+
+
+def lines_of(
+    terms: ContractTerms, runs: Sequence[ManagedRun], hand_outs: Sequence[HandOut], *, now: datetime
+) -> list[ManagedCode]:
+    """Return the lines of hand-outs: of their codes, or where everyone shares one, of the invitations."""
+    if terms.max_learners is None:
+        chosen = filter_invitations(terms.pk, NO_FILTER, now=now).filter(pk__in=[each.pk for each in hand_outs])
+        return invitation_lines(list(chosen.order_by("pk")), runs, now=now)
+    codes = filter_codes(ContractLot(terms.pk), NO_FILTER, now=now)
+    chosen_codes = codes.filter(pk__in=[each.code_id for each in hand_outs]).order_by("pk")
+    return code_lines(list(chosen_codes), runs, now=now)
+
+
+def _in_any(states: Iterable[ManagedCodeState]) -> Q:
+    return reduce(or_, (in_managed_state(state) for state in states))
 
 
 # --- Codes of a contract with a cap ----------------------------------------------------------------------------------

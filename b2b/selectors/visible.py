@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
@@ -16,8 +17,11 @@ from b2b.models import (
     OrganizationMembership,
     OrganizationPage,
 )
+from courses.models import Enrollment
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
+from mitxonline.users.sso.connections import find_connected
+from mitxonline.users.sso.keycloak import issuer
 
 
 def visible_contracts(user: User, *, now: datetime) -> QuerySet[ContractTerms]:
@@ -84,8 +88,34 @@ def find_contract_run(courseware_id: str) -> ContractRun | None:
     return runs.filter(contract__terms__isnull=False).first()
 
 
+def runs_with_course_runs(contract_id: int) -> QuerySet[ContractRun]:
+    """Return the runs of a contract by title."""
+    runs = ContractRun.objects.current().filter(contract_id=contract_id).select_related("course_run")
+    return runs.order_by("course_run__title", "pk")
+
+
+def enrollments_of_run(run_id: int) -> QuerySet[Enrollment]:
+    """Return who is or was in a run, the latest first."""
+    return Enrollment.objects.filter(run_id=run_id).select_related("user").order_by("-enrolled_at", "-pk")
+
+
+def count_learners(contract_id: int) -> int:
+    """Count the enrollments in the contract's courses."""
+    runs = ContractRun.objects.current().filter(contract_id=contract_id).values("course_run")
+    return Enrollment.objects.active().filter(run__in=runs).count()
+
+
 def has_seat(user: User, contract_id: int) -> bool:
     return ContractMembership.objects.filter(contract_id=contract_id, user=user, state=MembershipState.ACTIVE).exists()
+
+
+def manages_by_keycloak(*, organization_id: UUID, subject: str) -> bool:
+    """Tell whether the person with this subject in Keycloak manages the organization with this id there."""
+    user = find_connected(issuer=issuer(), subject=subject)
+    managed = OrganizationMembership.objects.filter(
+        user=user, is_manager=True, organization__live=True, organization__keycloak__keycloak_id=organization_id
+    )
+    return user is not None and managed.exists()
 
 
 def _open_contracts(now: datetime) -> QuerySet[ContractTerms]:

@@ -4,20 +4,6 @@ MISSING: frozenset[str] = frozenset(
     {
         # b2b
         "b2b_contracts_all_variant_runs_list",
-        "b2b_manager_organizations_list",
-        "b2b_manager_organizations_detail",
-        "b2b_manager_organizations_contracts_list",
-        "b2b_manager_organizations_contracts_retrieve",
-        "b2b_manager_organizations_contracts_codes_list",
-        "b2b_manager_organizations_contracts_codes_bulk_assign_create",
-        "b2b_manager_organizations_contracts_codes_send_test_email_create",
-        "b2b_manager_organizations_contracts_codes_assign_create",
-        "b2b_manager_organizations_contracts_codes_reassign_update",
-        "b2b_manager_organizations_contracts_codes_remind_create",
-        "b2b_manager_organizations_contracts_codes_revoke_destroy",
-        "b2b_manager_organizations_contracts_course_runs_list",
-        "b2b_manager_organizations_contracts_course_runs_enrollments_list",
-        "b2b_service_organization_manager_check",
         # baskets
         "baskets_list",
         "baskets_add_discount_create",

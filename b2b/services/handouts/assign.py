@@ -8,6 +8,7 @@ holds and the addresses that wait for a seat never pass the cap together.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,8 +21,10 @@ from b2b.enums import MailKind, MailState
 from b2b.errors.handouts import (
     CodeNotAssigned,
     CodeNotFree,
+    CodesMissing,
     HandOutRefused,
     NobodyToGiveTo,
+    NoSeatToGive,
     NoSharedCode,
     PersonRefused,
     RemindedToday,
@@ -32,7 +35,7 @@ from b2b.selectors.lots import ContractLot, Lot
 from b2b.services.handouts.lots import lock_lots, lot_of, record_in_lot
 from b2b.services.handouts.mails import queue_mails
 from b2b.services.handouts.recipients import Recipient, RecipientList, RecipientOutcome, RecipientRow
-from b2b.services.handouts.revoke import end_hand_outs
+from b2b.services.handouts.revoke import cancel_invitation, end_hand_outs, revoke_code
 from b2b.services.handouts.stocks import CodeStock, ContractStock, SaleStock
 from ecommerce.models import DiscountCode
 from ecommerce.services.discounts.batches import Assignment, assign_codes, remove_from_baskets, replace_code
@@ -162,8 +165,76 @@ def hand_out(request: AnyHandOutRequest, *, by_id: int | None, now: datetime, se
     return plan
 
 
-def assign_code(*, code_id: int, email: str, name: str = "", by_id: int | None, now: datetime) -> HandOut:
+@dataclass(frozen=True, slots=True)
+class PartialHandOut:
+    """Whom a list gave codes, whom not, and the `shortage` for which the last of them got none."""
+
+    hand_outs: tuple[HandOut, ...] = ()
+    refused: tuple[RecipientRow, ...] = ()
+    left_over: tuple[RecipientRow, ...] = ()
+    shortage: HandOutRefused | None = None
+
+
+def hand_out_while_any(request: AnyHandOutRequest, *, by_id: int | None, now: datetime) -> PartialHandOut:
+    """Give codes to the people on the list who can have one, in its order, until none is left; queue the e-mails.
+
+    Raises HandOutClosed, NoCodesHere, TooManyMails.
+    """
+    with transaction.atomic():
+        stock = request.lock_stock(now=now)
+        plan = _make_plan(stock, request.recipients, now=now)
+        people = plan.with_outcome(RecipientOutcome.GETS_CODE)
+        refused = tuple(row for row in plan.rows if not row.is_receiving_code)
+        if plan.refusal is not None and not isinstance(plan.refusal, NoSeatToGive | CodesMissing | NobodyToGiveTo):
+            raise plan.refusal
+        fitting = len(people) if plan.refusal is None else _count_fitting(stock, people)
+        given, left_over = people[:fitting], tuple(people[fitting:])
+        hand_outs: list[HandOut] = []
+        if given:
+            stock.refuse_too_many(len(given), by_id=by_id, now=now)
+            shared = stock.shared_code() if stock.is_shared else None
+            codes = [shared] * len(given) if shared is not None else stock.lock_codes(len(given))
+            hand_outs = _record_hand_outs(replace(plan, rows=tuple(given)), codes, by_id=by_id, now=now)
+    return PartialHandOut(tuple(hand_outs), refused, left_over, plan.refusal if left_over else None)
+
+
+def _count_fitting(stock: CodeStock, people: Sequence[RecipientRow]) -> int:
+    """Return for how many of these people, from the first on, there is a seat and a code; in a few queries."""
+    emails = [row.email for row in people]
+
+    def is_too_many(count: int) -> bool:
+        return stock.count_places(set(emails[:count])).refusal is not None
+
+    return bisect_left(range(1, len(emails) + 1), True, key=is_too_many)
+
+
+def reassign_code(*, code_id: int, email: str, name: str = "", by_id: int | None, now: datetime) -> HandOut:
+    """Take an unused code back and give it to another person, with a new text; all or nothing.
+
+    Raises what `revoke_code` and `assign_code` raise.
+    """
+    with transaction.atomic():
+        revoke_code(code_id=code_id, by_id=by_id, now=now)
+        return assign_code(code_id=code_id, email=email, name=name, by_id=by_id, now=now, is_staff=False)
+
+
+def reinvite(*, hand_out_id: int, email: str, name: str = "", by_id: int | None, now: datetime) -> HandOut:
+    """Cancel an invitation by the shared code and invite another person; all or nothing.
+
+    Raises what `cancel_invitation` and `assign_code` raise.
+    """
+    with transaction.atomic():
+        code_id = HandOut.objects.filter(pk=hand_out_id).values_list("code_id", flat=True).first()
+        cancel_invitation(hand_out_id=hand_out_id, by_id=by_id, now=now)
+        return assign_code(code_id=code_id or 0, email=email, name=name, by_id=by_id, now=now, is_staff=False)
+
+
+def assign_code(
+    *, code_id: int, email: str, name: str = "", by_id: int | None, now: datetime, is_staff: bool = True
+) -> HandOut:
     """Give this very code to a person and queue the e-mail; a shared code invites them.
+
+    Who `is_staff` is told what staff can do about a refusal.
 
     Raises CodeNotFree, PersonRefused with the reason, or what `hand_out` raises.
     """
@@ -175,7 +246,7 @@ def assign_code(*, code_id: int, email: str, name: str = "", by_id: int | None, 
         plan = _make_plan(stock, [Recipient(email, name)], now=now)
         row = plan.rows[0]
         if not row.is_receiving_code:
-            raise PersonRefused(reason=row.staff_sentence)
+            raise PersonRefused(reason=row.staff_sentence if is_staff else row.sentence)
         if plan.refusal is not None:
             raise plan.refusal
         if stock.is_shared:
@@ -231,6 +302,15 @@ def remind_code(*, code_id: int, by_id: int | None, now: datetime) -> None:
         contract_ids = code.values_list(IN_CONTRACT, flat=True)
         lock_lots(ContractLot(contract_id) for contract_id in contract_ids if contract_id is not None)
         report = remind(hand_out_ids=_ensure_hand_outs(code), by_id=by_id, now=now)
+    if report.too_soon:
+        raise RemindedToday
+    if not report.sent:
+        raise CodeNotAssigned
+
+
+def remind_invited(*, hand_out_id: int, by_id: int | None, now: datetime) -> None:
+    """Remind someone who was invited; raises CodeNotAssigned, RemindedToday, or what `remind` raises."""
+    report = remind(hand_out_ids=[hand_out_id], by_id=by_id, now=now)
     if report.too_soon:
         raise RemindedToday
     if not report.sent:

@@ -9,19 +9,21 @@ from __future__ import annotations
 import logging
 import smtplib
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
+from django.utils import translation
 from django.utils.translation import get_language, gettext_noop
+from django.utils.translation import gettext as _
 
 from b2b.enums import MailKind, MailState
 from b2b.errors.handouts import MailServerAway, TooManyMails, TooManySaleMails
-from b2b.events import HandOutMailsQueued
-from b2b.models import HandOut, HandOutMail, OrganizationMembership
+from b2b.events import ExampleRequested, HandOutMailsQueued
+from b2b.models import ContractTerms, HandOut, HandOutMail, OrganizationMembership
 from b2b.selectors.groups import may_hand_out
 from b2b.selectors.handouts import used_hand_outs
 from b2b.selectors.lots import Lot
@@ -30,13 +32,15 @@ from ecommerce.models import SeatSale
 from ecommerce.selectors.registration import find_opened_run, name_giver
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
-from mitxonline.kernel.mail import build_email
+from mitxonline.kernel.mail import build_email, send_email
 from mitxonline.kernel.names import clean_name, has_address
+from mitxonline.kernel.ratelimit import RateLimit
 from mitxonline.kernel.remote import RemoteAvoided
 from mitxonline.users.models import User
 
 logger = logging.getLogger(__name__)
 
+EXAMPLES = RateLimit("example_mails")
 # E-mails in one delivery: few enough for its time limit even if the mail server is slow.
 BATCH = 50
 # After temporary errors an e-mail is tried for about half an hour. Then a person has to look.
@@ -120,6 +124,35 @@ def send_again(*, hand_out_ids: Sequence[int], by_id: int | None, now: datetime)
         )
         _publish(chosen)
     return len(chosen)
+
+
+def request_example(*, terms: ContractTerms, course: str, email: str, sender: User) -> None:
+    """Have what invited people get sent to an address, with a code that opens nothing. Raises RateLimited."""
+    EXAMPLES.check_and_count({"user": sender.pk})
+    language = get_language() or settings.LANGUAGE_CODE
+    asked = ExampleRequested(contract_id=terms.pk, course=course, email=email, sender_id=sender.pk, language=language)
+    with transaction.atomic():
+        publish(asked)
+
+
+def send_example(event: ExampleRequested) -> None:
+    """E-mail the example. Raises OSError where the mail server refuses it or doesn't answer."""
+    terms = ContractTerms.objects.select_related("page", "organization").get(pk=event.contract_id)
+    sender = User.objects.get(pk=event.sender_id)
+    with translation.override(event.language):
+        text = _("YOUR-CODE")
+    is_shared, today = terms.max_learners is None, clock.date_of(clock.now())
+    context: dict[str, object] = {
+        "kind": MailKind.INVITATION,
+        "name": "",
+        "sender": "" if has_address(sender.name) else sender.name,
+        "code": text,
+        "link": redeem_url(text),
+        "address": event.email if terms.codes_only_for_assignee and not is_shared else "",
+        **_describe_terms(terms, course=event.course, is_shared=is_shared, on=today),
+    }
+    reply_to = [sender.email] if sender.is_active else []
+    send_email("b2b/emails/invitation", to=[event.email], context=context, language=event.language, reply_to=reply_to)
 
 
 def open_hand_outs_of(lot: Lot, *, hand_out_ids: Sequence[int] = (), code_ids: Sequence[int] = ()) -> list[int]:
@@ -261,6 +294,7 @@ def _find_queued(mail_id: int) -> HandOutMail | None:
             "hand_out__given_by",
             "hand_out__contract_run__course_run",
             "hand_out__contract_run__contract__terms__organization",
+            "hand_out__contract_run__contract__terms__page",
             "hand_out__seat_sale__course_run",
             "hand_out__seat_sale__buyer",
             "hand_out__seat_sale__order_line__order",
@@ -300,16 +334,22 @@ def _describe_contract(mail: HandOutMail) -> dict[str, object]:
     run = mail.hand_out.contract_run
     if run is None:
         raise ValueError("a hand-out is of a contract or of a sale")
-    terms = run.contract.terms
+    terms, is_shared = run.contract.terms, mail.hand_out.is_shared
+    described = _describe_terms(
+        terms, course=run.course_run.title, is_shared=is_shared, on=clock.date_of(mail.queued_at)
+    )
+    return described | {"address": mail.hand_out.email if terms.codes_only_for_assignee and not is_shared else ""}
+
+
+def _describe_terms(terms: ContractTerms, *, course: str, is_shared: bool, on: date) -> dict[str, object]:
     return {
-        "course": run.course_run.title,
+        "course": course,
         "organization": terms.organization.name,
-        "contract": run.contract.name,
-        "keeps_seat": not mail.hand_out.is_shared and terms.max_learners is not None,
-        "starts": terms.start if terms.start is not None and terms.start > clock.date_of(mail.queued_at) else None,
+        "contract": terms.page.name,
+        "keeps_seat": not is_shared and terms.max_learners is not None,
+        "starts": terms.start if terms.start is not None and terms.start > on else None,
         "ends": terms.end,
         "price": None if terms.is_free else terms.money,
-        "address": mail.hand_out.email if terms.codes_only_for_assignee and not mail.hand_out.is_shared else "",
     }
 
 

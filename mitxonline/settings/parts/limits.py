@@ -21,6 +21,8 @@ RATE_LIMITS: dict[str, dict[str, tuple[int, int]]] = {
     "suggestions": {"address": (1200, 60)},
     # Invitations and reminders that a manager sends. An hour is enough for a whole large contract.
     "hand_outs": {"user": (5000, 3600)},
+    # Examples of an invitation that a manager sends to any address.
+    "example_mails": {"user": (30, 3600)},
     # Helpers whom the buyer of a group purchase names; each gets an e-mail.
     "helpers": {"user": (30, 3600)},
 }
