@@ -6,8 +6,11 @@ With arguments for pytest (`-k delete`), the other outcomes stay as they are.
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from tests.cms.actions.outcomes import RENEWING, ROLES, TABLE, Case, Outcome, re
 
 MARKS = {Outcome.WORKS: "✓", Outcome.REFUSED: "–", Outcome.ABSENT: "·"}
 TABLE_WIDTH = 180
+KINDS_BESIDE = 10  # as many as the width has room for
 
 
 @dataclass
@@ -40,21 +44,28 @@ def print_outcomes(collector: Collector) -> None:
     page_kinds = {kind for kind, action, _role in collector.outcomes if action == "create_draft"}
     for title in ("Pages", "Everything else"):
         kinds = dict.fromkeys(case[0] for case in collector.outcomes if (case[0] in page_kinds) == (title == "Pages"))
-        if kinds:
-            console.print(_table(title, list(kinds), collector.outcomes))
+        for some in _batch(kinds, KINDS_BESIDE):
+            console.print(_table(title, some, collector.outcomes))
     for (kind, action, role), why in sorted(collector.reasons.items()):
         if why:
             console.print(f"{kind} {action} ({role}): {why}")
+
+
+def _batch(kinds: Iterable[str], size: int) -> Iterator[list[str]]:
+    left = iter(kinds)
+    while some := list(islice(left, size)):
+        yield some
 
 
 def _table(title: str, kinds: list[str], outcomes: dict[Case, Outcome]) -> Table:
     table = Table(title=f"{title}: {' / '.join(ROLES)}", caption="✓ works, – refused in a sentence, · not offered")
     table.add_column("action", no_wrap=True)
     for kind in kinds:
-        table.add_column(kind.rpartition(".")[2], overflow="fold")
+        name = kind.rpartition(".")[2]
+        table.add_column(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
     for action in dict.fromkeys(action for kind, action, _role in outcomes if kind in kinds):
         cases = ([outcomes.get((kind, action, role)) for role in ROLES] for kind in kinds)
-        table.add_row(action, *(" ".join(MARKS[each] if each else "?" for each in case) for case in cases))
+        table.add_row(action, *(" ".join(MARKS[each] if each else " " for each in case) for case in cases))
     return table
 
 
