@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from wagtail.images.models import Image, Rendition
 
+from cms.selectors.addresses import course_url
 from courses.models import Course, Enrollment
-from frontend.pages.links import course_url
 from frontend.pages.offers import CourseOffer, RunOffer, short_price
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_short_day

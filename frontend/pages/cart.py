@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from cms.selectors.addresses import page_urls
 from courses.selectors.run_dates import format_run_dates
 from ecommerce.errors.checkout import CourseInProgram
 from ecommerce.errors.codes import CodeUnknown
@@ -27,7 +28,7 @@ from ecommerce.selectors.shop import shop_settings
 from ecommerce.services.baskets.baskets import drop_needless_codes, remember_total, settle_shown_basket
 from frontend.pages.awaited import AwaitedOrder, awaited_orders
 from frontend.pages.code_form import CodeForm
-from frontend.pages.links import order_url, page_urls
+from frontend.pages.links import order_url
 from frontend.pages.pay_options import PayOption, list_pay_options
 from frontend.pages.seats_form import GROUP, ME, SEATS_OFFERED, SeatsForm
 from mitxonline.kernel import clock

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from cms.models import CoursePage, ProgramPage
+from cms.selectors.addresses import program_url
 from cms.selectors.pages import listed_courses, program_pages_with_course, with_pages
 from courses.models import Course, ProgramRequirement
 from courses.selectors.programs import courses_under, requirements_trees
@@ -23,7 +24,6 @@ from frontend.pages.cards import (
     enrolled_course_ids,
     length_text,
 )
-from frontend.pages.links import program_url
 from frontend.pages.offers import CourseOffer, course_offers
 from frontend.site.navigation import CATALOG, Crumb
 from mitxonline.kernel import clock

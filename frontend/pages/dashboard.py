@@ -16,6 +16,7 @@ from b2b.selectors.seats import (
     organizations_of,
     waiting_codes,
 )
+from cms.selectors.addresses import course_urls, program_url
 from cms.selectors.pages import visible_program_pages
 from courses.models import Course, CourseRun, Program
 from courses.selectors.dashboard import dashboard_for
@@ -28,7 +29,7 @@ from courses.selectors.programs import (
 )
 from frontend.pages.awaited import AwaitedOrder, awaited_orders
 from frontend.pages.course_site import CourseDoor, course_door
-from frontend.pages.links import course_urls, organization_url, program_url
+from frontend.pages.links import organization_url
 from mitxonline.users.models import User
 
 RUNS_SHOWN = 3

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from cms.selectors.addresses import page_urls
 from courses.models import CourseRun
 from ecommerce.errors.checkout import ProductUnknown, SeatsNotSold
 from ecommerce.models import Product
@@ -16,7 +17,6 @@ from ecommerce.rules import refuse_closed_products
 from ecommerce.selectors.basket_prices import quote_seats
 from ecommerce.selectors.receipts import seats_text
 from frontend.pages.buy_panel import StartChoice, seat_choices
-from frontend.pages.links import page_urls
 from frontend.pages.seats_form import GROUP, SEATS_OFFERED, SeatsForm
 
 

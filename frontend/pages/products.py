@@ -9,12 +9,12 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from cms.models import CoursePage, ProductPage, ProgramPage
+from cms.selectors.addresses import course_url, program_url
 from courses.models import CourseRun
 from ecommerce.models import Product
 from frontend.pages.buy_panel import BuyPanel, PanelState, buy_panel
 from frontend.pages.cards import CourseCard, course_cards, cover_url, enrolled_course_ids
 from frontend.pages.courses import Fact, course_facts
-from frontend.pages.links import course_url, program_url
 from frontend.pages.offers import CourseOffer, RunOffer, runs_on_offer
 from frontend.pages.programs import ProgramView, build_program_view
 from frontend.site.navigation import CATALOG, PROGRAMS, Crumb

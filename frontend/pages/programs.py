@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from cms.models import ProgramPage
+from cms.selectors.addresses import program_url
 from cms.selectors.pages import listed_courses, with_pages
 from courses.models import Course, Program
 from courses.selectors.programs import (
@@ -38,7 +39,6 @@ from frontend.pages.awaited import AwaitedOrder, find_order_with_product
 from frontend.pages.buy_panel import BUY, DASHBOARD, ENTER_CODE
 from frontend.pages.cards import CourseCard, CourseTile, ProgramCard, course_cards, enrolled_course_ids
 from frontend.pages.courses import Fact, course_tile
-from frontend.pages.links import program_url
 from frontend.pages.offers import CourseOffer, course_offers, short_price
 from frontend.site.navigation import PROGRAMS, Crumb
 from mitxonline.kernel.money import Money

@@ -14,12 +14,12 @@ from django.urls import reverse
 from wagtail.models import Page
 
 from cms.models import CoursePage, ProductPage, ProgramPage
+from cms.selectors.addresses import course_url
 from courses.models import Course
 from ecommerce.models import Product
 from frontend.drawing import covers
 from frontend.pages.cards import CourseTile
 from frontend.pages.courses import CoursePageData
-from frontend.pages.links import course_url
 from frontend.pages.offers import CourseOffer, RunOffer
 from frontend.pages.search import InstructorPageData
 from frontend.site.brands import Brand

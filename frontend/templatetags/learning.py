@@ -10,13 +10,13 @@ from django.template import Context
 
 from b2b.models import OrganizationPage
 from b2b.selectors.seats import MemberContract, MemberOrganization, organizations_of
+from cms.selectors.addresses import course_urls
 from courses.models import Course, CourseRun, Department
 from courses.selectors.run_dates import effort_text, format_run_access, format_run_dates
 from ecommerce.gateways.labels import gateway_name
 from ecommerce.models import Order, OrderLine, Product
 from ecommerce.selectors.receipts import GivenCourse, describe_courses, seats_text
 from frontend.pages.dashboard import list_contract_courses
-from frontend.pages.links import course_urls
 from frontend.pages.receipt import ReceiptPage
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money

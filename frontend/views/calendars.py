@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from cms.selectors.addresses import course_url
 from frontend.pages.calendar_file import find_dated_run, run_calendar
-from frontend.pages.links import course_url
 from mitxonline.kernel import clock
 
 
