@@ -5,8 +5,10 @@ from api.b2b.manager import router as b2b_manager
 from api.b2b.service import router as b2b_service
 from api.b2b.views import router as b2b
 from api.catalog.views import router as catalog
+from api.commerce.baskets import router as baskets
+from api.commerce.products import router as products
 from api.http.contract import StorefrontApi
 
 api = StorefrontApi(title="Storefront API", version="1")
-for router in (accounts, catalog, b2b, b2b_manager, b2b_service):
+for router in (accounts, catalog, b2b, b2b_manager, b2b_service, baskets, products):
     api.add_router("", router)

@@ -26,6 +26,20 @@ class BasketEmpty(CheckoutRefused):
     advice = _("Browse courses, or redeem a code from your organization.")
 
 
+class ItemUnknown(NotFound):
+    """No such item in this visitor's baskets; the same answer for someone else's."""
+
+    code = "item_unknown"
+    message = _("This isn’t in your cart.")
+
+
+class BasketUnknown(NotFound):
+    """No such basket of this visitor; the same answer for someone else's."""
+
+    code = "basket_unknown"
+    message = _("We can’t find that cart.")
+
+
 class ProductUnknown(NotFound):
     """No such product on sale; the same answer for one that never existed and one that was withdrawn."""
 

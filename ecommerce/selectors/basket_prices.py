@@ -36,9 +36,10 @@ class PricedLine:
 
     ``entitlement`` is a right that replaces the code. ``provider`` is the organization whose contract pays, ``contact``
     its manager. ``kept_at`` is set where the buyer keeps the product for later. ``program`` has the terms of a program.
-    With ``seats`` it is for a group, and the amounts are those of all seats together.
+    With ``seats`` it is for a group, and the amounts are those of all seats together. ``row_id`` is its basket item.
     """
 
+    row_id: int
     product: Product
     price: Price
     code: DiscountCode | None
@@ -395,6 +396,7 @@ def _make_line(
 ) -> PricedLine:
     mine = [verdict for verdict in rule_verdicts if verdict.key == item.key]
     return PricedLine(
+        row_id=item.pk,
         product=item.product,
         seats=item.seats,
         price=price,

@@ -9,7 +9,8 @@ from uuid import UUID
 from django.db.models import Count, Q
 
 from ecommerce.enums import BasketKind
-from ecommerce.models import Basket
+from ecommerce.errors.checkout import BasketUnknown, ItemUnknown
+from ecommerce.models import Basket, BasketItem
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
 
@@ -70,6 +71,28 @@ def find_baskets(owner: BasketOwner, *, now: datetime) -> OpenBaskets:
         waiting_count=waiting.item_count if waiting else 0,
         waiting_program_count=waiting.program_count if waiting else 0,
     )
+
+
+def list_baskets(owner: BasketOwner, *, now: datetime) -> list[Basket]:
+    """Return the owner's baskets, the current one first. A link basket that is empty or stale isn't one any more."""
+    found = find_baskets(owner, now=now)
+    return [basket for basket in (found.current, found.waiting) if basket is not None]
+
+
+def find_basket(owner: BasketOwner, basket_id: int, *, now: datetime) -> Basket:
+    """Return one of the owner's baskets. Raises BasketUnknown, also for a basket of someone else."""
+    basket = next((each for each in list_baskets(owner, now=now) if each.pk == basket_id), None)
+    if basket is None:
+        raise BasketUnknown
+    return basket
+
+
+def find_item(owner: BasketOwner, basket_id: int, item_id: int, *, now: datetime) -> BasketItem:
+    """Return an item of one of the owner's baskets. Raises BasketUnknown, ItemUnknown."""
+    item = find_basket(owner, basket_id, now=now).items.filter(pk=item_id).first()
+    if item is None:
+        raise ItemUnknown
+    return item
 
 
 def current_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:

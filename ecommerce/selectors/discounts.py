@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db.models import Count, F, IntegerField, Model, OuterRef, Q, QuerySet, Subquery, TextChoices
@@ -81,6 +82,13 @@ def search_discounts(discounts: DiscountQuerySet, words: str) -> DiscountQuerySe
     """Find discounts by a part of their name or by the start of a code."""
     by_code = DiscountCode.objects.beginning_with(words).values("discount")
     return discounts.filter(Q(name__icontains=words) | Q(pk__in=by_code))
+
+
+def find_redeemed(code_ids: Collection[int]) -> set[int]:
+    """Return those codes that someone used. One that an unpaid order holds isn't used yet; no query without codes."""
+    if not code_ids:
+        return set()
+    return set(CodeUse.objects.filter(code__in=code_ids, state__in=SPENT).values_list("code_id", flat=True))
 
 
 def listed_codes(discount: Discount) -> QuerySet[DiscountCode]:

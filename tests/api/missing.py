@@ -3,21 +3,7 @@
 MISSING: frozenset[str] = frozenset(
     {
         # b2b
-        # baskets
-        "baskets_list",
-        "baskets_add_discount_create",
-        "baskets_checkout_retrieve",
-        "baskets_clear_destroy",
-        "baskets_create_from_product_create",
-        "create_basket_from_product_with_discount",
-        "baskets_create_with_products_create",
-        "baskets_retrieve",
-        "baskets_items_list",
-        "baskets_items_create",
-        "baskets_items_retrieve",
-        "baskets_items_update",
-        "baskets_items_partial_update",
-        "baskets_items_destroy",
+        "b2b_contracts_all_variant_runs_list",
         # countries
         # discounts
         "discounts_list",
@@ -52,15 +38,12 @@ MISSING: frozenset[str] = frozenset(
         "orders_refund_requests_create",
         "orders_status_retrieve",
         # products
-        "products_list",
         "products_all_list",
         "products_all_create",
         "products_all_retrieve",
         "products_all_update",
         "products_all_partial_update",
         "products_all_destroy",
-        "products_retrieve",
-        "products_user_flexible_price_retrieve",
         # user_search
         # userinfo
         # users

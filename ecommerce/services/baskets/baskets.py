@@ -24,6 +24,7 @@ from ecommerce.enums import BasketKind
 from ecommerce.errors.checkout import (
     AnotherCurrency,
     BasketEmpty,
+    ItemUnknown,
     ProductUnknown,
     SeatsNotSold,
     SkuUnknown,
@@ -156,12 +157,40 @@ def remove_product(*, owner: BasketOwner, product_id: int, is_group: bool = Fals
     """Remove a product from the current basket. A link basket that becomes empty is deleted."""
     with transaction.atomic():
         basket = lock_basket(owner, now=now)
-        if basket is None:
-            return
-        BasketItem.objects.filter(basket=basket, product_id=product_id, is_group=is_group).delete()
-        basket.applied_codes.filter(code__discount__unlocks_id=product_id).delete()
-        if basket.is_link and not basket.items.exists():
-            basket.delete()
+        if basket is not None:
+            _remove(basket, product_id, is_group=is_group)
+
+
+def remove_item(*, owner: BasketOwner, item_id: int) -> None:
+    """Remove one item from the owner's basket it is in, current or not. Raises ItemUnknown."""
+    with transaction.atomic():
+        item = _lock_item(owner, item_id)
+        _remove(item.basket, item.product_id, is_group=item.is_group)
+
+
+def replace_item(*, owner: BasketOwner, item_id: int, product_id: int, now: datetime) -> Basket:
+    """Put another product on sale in the place of an item; return the basket it is in then.
+
+    Raises ItemUnknown, or what ``add_products`` raises; then nothing has changed.
+    """
+    with transaction.atomic():
+        item = _lock_item(owner, item_id)
+        if item.product_id == product_id:
+            return item.basket
+        basket = add_products(owner=owner, product_ids=[product_id], seats=item.seats, now=now)
+        _remove(item.basket, item.product_id, is_group=item.is_group)
+    return basket
+
+
+def empty_baskets(*, owner: BasketOwner) -> None:
+    """Take everything out that would be bought, and the codes. What is kept for later stays; a link opens again."""
+    with transaction.atomic():
+        for basket in owner.baskets().order_by("pk").locked():
+            if basket.is_link:
+                basket.delete()
+            else:
+                basket.items.filter(kept_at=None).delete()
+                basket.applied_codes.all().delete()
 
 
 def keep_for_later(*, owner: BasketOwner, product_id: int, is_group: bool = False, now: datetime) -> None:
@@ -359,6 +388,22 @@ def drop_bought_course(*, user_id: int, run_id: int) -> None:
     """Take a run that the account got without its cart out of its carts; seats for a group stay. They are locked."""
     mine = BasketItem.objects.filter(basket__user_id=user_id, product__course_run_id=run_id, seats__isnull=True)
     mine.filter(product__requires_code=False).delete()
+
+
+def _lock_item(owner: BasketOwner, item_id: int) -> BasketItem:
+    """Lock the basket of an item and return the item. Raises ItemUnknown, also for an item of someone else."""
+    basket = owner.baskets().filter(items=item_id).locked().first()
+    item = basket.items.filter(pk=item_id).first() if basket is not None else None
+    if item is None:
+        raise ItemUnknown
+    return item
+
+
+def _remove(basket: Basket, product_id: int, *, is_group: bool) -> None:
+    BasketItem.objects.filter(basket=basket, product_id=product_id, is_group=is_group).delete()
+    basket.applied_codes.filter(code__discount__unlocks_id=product_id).delete()
+    if basket.is_link and not basket.items.exists():
+        basket.delete()
 
 
 def _refuse_useless_code(priced: PricedBasket, code: DiscountCode, *, user_id: int | None, now: datetime) -> None:
