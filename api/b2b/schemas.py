@@ -10,7 +10,7 @@ from pydantic import Field
 
 from api.catalog.variants import SupportedVariant
 from api.http.paging import Paginated
-from api.http.shapes import LEFT_OUT, DecimalText, Email, Input, Omittable, Reply, Uri
+from api.http.shapes import LEFT_OUT, DecimalText, Email, Ids, Input, Omittable, Reply, Uri
 
 NAME_MAX_LENGTH = 255
 
@@ -55,6 +55,10 @@ class ContractPageVariantRunBadRequest(Reply):
     """Why there are no runs to list."""
 
     detail: str
+
+
+class AskedVariants(Input):
+    course_id: Ids = Field(LEFT_OUT, description="Course ID(s) to use")
 
 
 class GenerateCheckoutPayload(Reply):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Body, Router, Status
+from django.utils.translation import gettext_lazy as _
+from ninja import Body, Query, Router, Status
 
 from api.b2b import schemas
 from api.b2b.drawing import draw_contracts, draw_organizations
+from api.catalog.schemas import BaseCourseRun
 from api.http.callers import CONTRACTS, person
 from api.http.errors import refuse
 from api.http.shapes import LEFT_OUT
@@ -20,7 +22,7 @@ from b2b.errors.seats import (
     CourseRemoved,
     NotAMember,
 )
-from b2b.selectors.visible import find_contract_run, visible_contracts, visible_organizations
+from b2b.selectors.visible import find_contract_run, named_by, visible_contracts, visible_organizations
 from b2b.services.seats.redemption import attach_by_code, start_or_pay
 from courses.errors import EnrollmentRefused
 from ecommerce.errors.codes import (
@@ -35,7 +37,7 @@ from ecommerce.errors.codes import (
 )
 from ecommerce.services.checkout.limits import limit_code_failures
 from mitxonline.kernel import clock
-from mitxonline.kernel.errors import NotFound
+from mitxonline.kernel.errors import DomainError, NotFound
 
 router = Router(auth=CONTRACTS.signed_in, tags=["b2b"])
 
@@ -45,6 +47,14 @@ _INVALID = (
     *(ContractInactive, ContractNotStarted, ContractEnded, CourseRemoved),
 )
 NOT_FOUND = 404
+
+
+class InvalidContract(DomainError):
+    """No contract that is open and in which the caller has a seat."""
+
+    code = "invalid_contract"
+    status = 400
+    message = _("This is no contract of yours that is open today.")
 
 
 @router.get("/v0/b2b/organizations/", operation_id="b2b_organizations_list", response=list[schemas.OrganizationPage])
@@ -79,6 +89,21 @@ def get_contract(request: HttpRequest, contract_slug: str) -> schemas.ContractPa
     for drawn in draw_contracts(list(found)):
         return drawn
     raise NotFound
+
+
+@router.get(
+    "/v0/b2b/contracts/{contract_slug}/all_variant_runs/",
+    operation_id="b2b_contracts_all_variant_runs_list",
+    response={200: list[BaseCourseRun], 400: schemas.ContractPageVariantRunBadRequest},
+)
+def list_variant_runs(
+    request: HttpRequest, contract_slug: str, asked: Query[schemas.AskedVariants]
+) -> list[BaseCourseRun]:
+    """List the variants of a contract's courses. Courses here have none."""
+    contracts = visible_contracts(person(request), now=clock.now())
+    if not contracts.filter(named_by(contract_slug)).exists():
+        raise InvalidContract
+    return []
 
 
 @router.post(

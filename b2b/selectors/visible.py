@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from b2b.enums import MembershipState
 from b2b.models import (
@@ -23,12 +23,21 @@ from mitxonline.users.models import User
 from mitxonline.users.sso.connections import find_connected
 from mitxonline.users.sso.keycloak import issuer
 
+# No id has as many.
+DIGITS_OF_IDS = 19
+
 
 def visible_contracts(user: User, *, now: datetime) -> QuerySet[ContractTerms]:
     """Return the contracts that are open today and in which the person has a seat; an administrator sees all."""
     terms = _open_contracts(now)
     seats = ContractMembership.objects.filter(contract=OuterRef("pk"), user=user, state=MembershipState.ACTIVE)
     return terms if user.is_superuser else terms.filter(Exists(seats))
+
+
+def named_by(text: str) -> Q:
+    """Match a contract by its slug or its id."""
+    named = Q(page__slug=text)
+    return named | Q(pk=int(text)) if text.isdecimal() and len(text) < DIGITS_OF_IDS else named
 
 
 def visible_organizations(user: User, *, now: datetime) -> QuerySet[OrganizationPage]:

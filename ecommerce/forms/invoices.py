@@ -141,7 +141,7 @@ class CustomerForm(PartyFormMixin, WagtailAdminModelForm):  # type: ignore[misc]
         return customer
 
 
-class CustomerChooser(AdminSnippetChooser):  # type: ignore[misc]  # untyped
+class CustomerInput(AdminSnippetChooser):  # type: ignore[misc]  # untyped
     """Names no customer beside those that can be chosen."""
 
     def __init__(self, customers: QuerySet[Customer]) -> None:
@@ -211,7 +211,7 @@ class InvoiceForm(PartyFormMixin, forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         self.fields["country"] = CountryField(stored=self.instance.country)
         self.fields["customer"].queryset = customers  # type: ignore[attr-defined]
-        self.fields["customer"].widget = CustomerChooser(customers)
+        self.fields["customer"].widget = CustomerInput(customers)
         self.fields["customer"].help_text = _("What you leave empty below is copied from the customer.")
         self.fields["currency"] = forms.ChoiceField(
             label=_("Currency"), choices=[(each, each) for each in current_shop().currencies]

@@ -17,7 +17,7 @@ from wagtail.admin.widgets.button import HeaderButton
 from wagtail.snippets.widgets import AdminSnippetChooser
 
 from ecommerce.enums import InvoiceAge, InvoiceStanding
-from ecommerce.forms.invoices import CustomerChooser
+from ecommerce.forms.invoices import CustomerInput
 from ecommerce.models import Customer, Invoice, InvoiceQuerySet
 from ecommerce.selectors.invoices import invoices_at_desk, matching_invoices, sum_invoices
 from ecommerce.wagtail_hooks.invoice_policies import customers_of, invoice_scope
@@ -79,7 +79,7 @@ class InvoiceFilters(WagtailFilterSet):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.form.fields["customer"].widget = CustomerChooser(customers_of(self.request.user))
+        self.form.fields["customer"].widget = CustomerInput(customers_of(self.request.user))
 
     def filter_state(self, found: InvoiceQuerySet, _name: str, value: str) -> InvoiceQuerySet:
         return found.standing(value, clock.today())

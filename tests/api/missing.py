@@ -3,7 +3,6 @@
 MISSING: frozenset[str] = frozenset(
     {
         # b2b
-        "b2b_contracts_all_variant_runs_list",
         # countries
         # discounts
         "discounts_list",

@@ -249,6 +249,18 @@ def test_a_contract_lists_its_programs_in_order(learner: User, contract: Contrac
     assert (shown["membership_type"], shown["variant_options"]) == ("code", [])
 
 
+def test_a_contracts_courses_have_no_variants(
+    learner: User, contract: ContractPage, other_contract: ContractPage
+) -> None:
+    seat(learner, contract)
+    client = ApiClient(learner)
+    for name in (contract.slug, str(contract.pk)):
+        response = client.get(f"{B2B}/contracts/{name}/all_variant_runs/?course_id=1,2")
+        assert (response.status_code, response.json()) == (200, [])
+    for name in (other_contract.slug, str(other_contract.pk), "none", "9" * 30):
+        assert client.get(f"{B2B}/contracts/{name}/all_variant_runs/").status_code == 400
+
+
 @pytest.mark.parametrize("count", [1, 4])
 def test_lists_cost_the_same_for_any_number(learner: User, count: int) -> None:
     for n in range(count):

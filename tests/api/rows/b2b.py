@@ -15,6 +15,7 @@ ROWS: tuple[Row, ...] = (
     Row("b2b_organizations_retrieve", "fnnonnfo", {"organization_slug": "{organization}"}),
     Row("b2b_contracts_list", "fooooofo"),
     Row("b2b_contracts_retrieve", "fonnnnfo", {"contract_slug": "{contract}"}),
+    Row("b2b_contracts_all_variant_runs_list", "fobbbbfo", {"contract_slug": "{contract}"}),
     Row("b2b_attach_create", "fooooofo", {"enrollment_code": "{code}"}),
     Row("b2b_attach_create", "fnnnnnfn", {"enrollment_code": "no-such-code"}),
     Row("b2b_enroll_create", "fobbbbfb", {"readable_id": "{contract_run}"}),
