@@ -8,17 +8,26 @@ from mitxonline.kernel.fingerprint import PlanChanged, fingerprint, refuse_unles
 
 ROOT = Path(__file__).resolve().parents[2]
 # These digest other things: locks, limits, file names, a product's SKU, a notice without an id, a sign-in challenge,
-# the key of a token in the cache, trace ids.
+# the key of a token in the cache, trace ids, signatures, keys of requests, of shared pages and of secrets, versions.
 OTHER_DIGESTS = {
     "b2b/services/products/runs.py",
     "courses/gateways/openedx/client.py",
+    "ecommerce/gateways/cybersource/api.py",
+    "ecommerce/gateways/cybersource/signing.py",
+    "ecommerce/gateways/paypal/gateway.py",
     "ecommerce/gateways/stripe.py",
+    "ecommerce/models/shop_values.py",
     "frontend/site/brand.py",
     "frontend/site/menus.py",
     "mitxonline/kernel/db.py",
     "mitxonline/kernel/fingerprint.py",
     "mitxonline/kernel/ratelimit.py",
+    "mitxonline/kernel/secrets.py",
     "mitxonline/kernel/trace.py",
+    "mitxonline/kernel/versions.py",
+    "mitxonline/shared/code.py",
+    "mitxonline/shared/entries.py",
+    "mitxonline/shared/questions.py",
     "mitxonline/users/sso/diagnosis.py",
 }
 

@@ -22,6 +22,7 @@ def _make_session(key: str) -> Callable[[], str]:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.xdist_group("turns")  # one after the other in one process
 @pytest.mark.parametrize("turn", [1, 2])
 def test_a_transactional_test_finds_what_migrations_made_and_nothing_else(turn: int) -> None:
     assert Page.objects.filter(depth=1).exists()
