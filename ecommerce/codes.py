@@ -18,6 +18,8 @@ COUNTED_USE_STATES = (UseState.HELD, UseState.CONFIRMED, UseState.RETIRED)
 # Narrower than the state says, because this is the condition of the index `code_free`: a limited code that was never
 # used has a counter of 0.
 NEVER_TAKEN = Q(active=True, max_uses=1, uses=0, assigned_email="")
+# Assigned or used at some time. With millions of free codes, what is left is looked at more closely.
+EVER_TAKEN = ~Q(assigned_email="") | Q(uses__gt=0)
 SHARED = Q(active=True, max_uses__isnull=True, assigned_email="")
 # Of codes that have the facts of `with_code_facts`.
 CAN_BE_USED = Q(is_spent=False, is_off=False)

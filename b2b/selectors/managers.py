@@ -38,7 +38,7 @@ from b2b.selectors.codes import CodeFilter, matching
 from b2b.selectors.handouts import shared_codes, used_hand_outs
 from b2b.selectors.lots import ContractLot, Lot
 from courses.rules import is_enrollable
-from ecommerce.codes import COUNTED_USE_STATES, code_state, redeem_url
+from ecommerce.codes import COUNTED_USE_STATES, EVER_TAKEN, code_state, redeem_url
 from ecommerce.enums import CodeState, UseState
 from ecommerce.models import CodeUse, DiscountCode
 from mitxonline.kernel import clock
@@ -264,7 +264,7 @@ def handed_out_codes(
     """Return the codes in these states that were assigned or used, the used ones first."""
     codes = filter_codes(ContractLot(contract_id), CodeFilter(words=words), now=now)
     # Most of a million codes are free; they are left out before anything is looked up about them.
-    taken = codes.filter(~Q(assigned_email="") | Q(uses__gt=0)).filter(_in_any(states))
+    taken = codes.filter(EVER_TAKEN).filter(_in_any(states))
     return taken.order_by("-uses", F("assigned_at").desc(nulls_last=True), "pk")
 
 
