@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 HOST = "127.0.0.1"
+# Below those that systems give to outgoing connections, one of which may take a port before its server listens on it.
+PORTS = range(20_000, 32_768)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,9 @@ def port_is_free(port: int, host: str = HOST) -> bool:
 
 def free_port() -> int:
     """Return a port that is free now. Another process may take it first, so callers retry."""
+    for port in secrets.SystemRandom().sample(PORTS, 20):
+        if port_is_free(port):
+            return port
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
