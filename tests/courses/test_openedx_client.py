@@ -91,7 +91,7 @@ def test_a_token_is_not_readable_in_the_cache(
     find(client_of)
     ((key, value),) = kept.items()
     (token,) = site.state.tokens
-    assert token.encode() not in value
+    assert token not in value
     monkeypatch.undo()
     cache.set(key, value)
     find(client_of)
