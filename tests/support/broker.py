@@ -126,12 +126,18 @@ def use_broker(url: str, options: dict[str, Any] | None = None) -> Iterator[None
     """Send this process's tasks to this broker, and end the pause an unreachable one caused."""
     before = {name: app.conf[name] for name in ("broker_url", "broker_transport_options")}
     app.conf.update(broker_url=url, broker_transport_options=options or {})
-    broker_pause.end()
+    _forget_connections()
     try:
         yield
     finally:
         app.conf.update(before)
-        broker_pause.end()
+        _forget_connections()
+
+
+def _forget_connections() -> None:
+    """Let Celery connect to the broker of its settings, not to the one it talked to before."""
+    broker_pause.end()
+    app._pool = app.amqp._producer_pool = None  # type: ignore[attr-defined]
 
 
 def child_environment() -> dict[str, str]:
