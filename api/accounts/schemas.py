@@ -38,7 +38,7 @@ class PublicUser(Reply):
 
 
 class LegalAddress(Reply):
-    """Where a person lives. It is asked for with orders and isn't part of an account, so there is none."""
+    """A person's address. Always empty: orders have addresses, accounts don't."""
 
     country: str
     first_name: Omittable[str]
@@ -65,7 +65,7 @@ Education = Literal[
 
 
 class UserProfile(Reply):
-    """What a person says about themselves. Nothing of it is asked for here, so there is none."""
+    """A person's profile. Always empty: accounts have none."""
 
     gender: Omittable[Literal["m", "f", "t", "nb", "o", ""] | None]
     year_of_birth: Omittable[int | None]

@@ -91,7 +91,7 @@ _EMAIL_STATUS: dict[MailState, Literal["accepted", "failed", "pending"]] = {
 
 
 class ManagerPages(PageNumbers):
-    """Which page is asked for."""
+    """The page number and size."""
 
     page_size: int = Field(PER_PAGE, description="Number of results to return per page.")
 

@@ -29,7 +29,7 @@ def check_manager(
     sso_organization_id: Query[Annotated[UUID, Field()]],
     user_global_id: Query[Annotated[str, Field(description="The person's subject in Keycloak.")]],
 ) -> schemas.OrganizationManagerCheck:
-    """Tell whether a person manages an organization; of people and organizations nobody knows: no."""
+    """Tell whether a person manages an organization. Unknown people and organizations get false."""
     if not user_global_id.strip():
         raise refuse_fields(user_global_id=_("Give the person’s subject in Keycloak."))
     is_manager = manages_by_keycloak(organization_id=sso_organization_id, subject=user_global_id.strip())

@@ -36,6 +36,6 @@ class Discount(Reply):
 
 
 class ProductFlexibilePrice(BaseProduct):
-    """A product; nobody has a flexible price here. The name is the one that clients know."""
+    """A product, under the name that clients know. There are no flexible prices."""
 
     product_flexible_price: Discount | None

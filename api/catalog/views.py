@@ -301,7 +301,7 @@ def _filter_programs(programs: QuerySet[Program], asked: schemas.SubjectFilters)
 def _contracts_asked_for(
     request: HttpRequest, asked: schemas.V2CourseFilters | schemas.V2ProgramFilters, *, now: datetime
 ) -> list[int]:
-    """Return the contracts among those asked for that the caller sees; none for whoever isn't signed in."""
+    """Return which of these contracts the caller may see. Visitors who aren't signed in see none."""
     if not isinstance(request.user, User):
         return []
     contracts = visible_contracts(request.user, now=now)
@@ -318,7 +318,7 @@ def _by_key(key: str) -> dict[str, int | str]:
 
 
 def _whole(number: float) -> int:
-    """Return an id that was sent as a number; 0, which is nobody's, for what is none."""
+    """Return the id as a number, or 0, which no row has, if it isn't one."""
     return int(number) if number.is_integer() and 0 <= number < MAX_ID else 0
 
 

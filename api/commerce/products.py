@@ -35,7 +35,7 @@ def get_product(request: HttpRequest, id: Id) -> schemas.Product:
     response=schemas.ProductFlexiblePrice,
 )
 def get_flexible_price(request: HttpRequest, id: Id) -> schemas.ProductFlexiblePrice:
-    """Return a product's price. There are no flexible prices here, so nobody has one."""
+    """Return a product's price. The flexible price is always null, because there are none."""
     (drawn,) = draw_products([find_product_on_sale(id, now=clock.now())])
     return schemas.ProductFlexiblePrice(
         id=drawn.id,

@@ -86,7 +86,7 @@ class ApiSubject:
         return Door(self.name, is_open=True)
 
     def service(self, scope: str) -> Door:
-        """Let in services whose tokens have this scope, and nobody else."""
+        """Let in services whose tokens have this scope, and no other callers."""
         return Door(self.name, scope=scope)
 
 
@@ -98,7 +98,7 @@ LEARNING = ApiSubject("learning")
 
 
 def find_caller(request: HttpRequest) -> Caller:
-    """Return who calls. Whoever sends a token is who the token says, or refused, whatever session there is besides.
+    """Return the caller. A token decides alone: a session in the same request is ignored.
 
     Raises a refusal for a session whose request another site may have forged.
     """
@@ -114,7 +114,7 @@ def find_caller(request: HttpRequest) -> Caller:
 
 
 def person(request: HttpRequest) -> User:
-    """Return the person who calls. The operation's door has let nobody else in."""
+    """Return the person who calls. The operation must have refused all other callers before."""
     user = request.user
     if isinstance(user, AnonymousUser):
         raise NotSignedIn

@@ -23,7 +23,7 @@ MAX_PAGE_SIZE = 100
 
 
 class PageNumbers(Input):
-    """Which page is asked for. Sizes beyond the largest get the largest."""
+    """The page number and size. A size above the maximum counts as the maximum."""
 
     page: int = Field(1, description="A page number within the paginated result set.")
     page_size: int = Field(PAGE_SIZE, description="Number of results to return per page.")
