@@ -22,6 +22,7 @@ from django.core.mail import get_connection
 from django.db import DatabaseError
 from django.http.request import validate_host
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from kombu.exceptions import KombuError
 from wagtail.models import Site
 
@@ -95,10 +96,14 @@ def _check_values(shop: Shop, now: datetime) -> Findings:
     for name, value in named.items():
         if value and is_placeholder(value, in_development=is_development()):
             problems = True
-            yield report.missing(name, f"{value} is a placeholder from a document. Replace it with your own.")
+            yield report.missing(
+                name, _("%(value)s is a placeholder from a document. Replace it with your own.") % {"value": value}
+            )
         elif not is_development() and value.startswith("http://"):
             problems = True
-            yield report.missing(name, f"{value} isn't https, which this site promises. Write it with https://.")
+            yield report.missing(
+                name, _("%(value)s isn’t https, which this site promises. Write it with https://.") % {"value": value}
+            )
     for sentence in describe_unusable(shop.payment_processors):
         problems = True
         yield report.missing("payment processors", sentence)
@@ -106,10 +111,10 @@ def _check_values(shop: Shop, now: datetime) -> Findings:
         problems = True
         yield report.missing(
             secret,
-            "It was encrypted with another SECRET_KEY. Enter it again, or put that key in SECRET_KEY_FALLBACKS.",
+            _("It was encrypted with another SECRET_KEY. Enter it again, or put that key in SECRET_KEY_FALLBACKS."),
         )
     if not problems:
-        yield report.fine("placeholders", "No address is a placeholder, and none is http where https is promised.")
+        yield report.fine("placeholders", _("No address is a placeholder, and none is http where https is promised."))
 
 
 def _find_unreadable(shop: Shop) -> list[str]:
@@ -121,19 +126,25 @@ def _check_address(shop: Shop, now: datetime) -> Findings:
     report = ProviderReport("address")
     host = shop.hostname
     if not validate_host(host, settings.ALLOWED_HOSTS):
-        yield report.missing("host", f"{host} isn't in ALLOWED_HOSTS, so it isn't served. Add it and start again.")
+        yield report.missing(
+            "host", _("%(host)s isn’t in ALLOWED_HOSTS, so it isn’t served. Add it and start again.") % {"host": host}
+        )
     own = urlsplit(shop.base_url).hostname or ""
     if own != host:
         yield report.missing(
-            "host", f"The site's host is {host}, but links in e-mails lead to {own}. Make SITE_BASE_URL and both agree."
+            "host",
+            _("The site’s host is %(host)s, but links in e-mails lead to %(own)s. Make SITE_BASE_URL and both agree.")
+            % {"host": host, "own": own},
         )
     for name, domain in (("cookie domain", shop.cookie_domain), ("SESSION_COOKIE_DOMAIN", _session_domain())):
         if domain and host != domain and not host.endswith(f".{domain}"):
             yield report.missing(
-                name, f"{host} isn't below {domain}, so browsers drop its cookies. Write a domain that ends the host."
+                name,
+                _("%(host)s isn’t below %(domain)s, so browsers drop its cookies. Write a domain that ends the host.")
+                % {"host": host, "domain": domain},
             )
     if not is_development() and not settings.SESSION_COOKIE_SECURE:
-        yield report.missing("cookies", "SESSION_COOKIE_SECURE is off. Leave it out: it is on in production.")
+        yield report.missing("cookies", _("SESSION_COOKIE_SECURE is off. Leave it out: it is on in production."))
     yield _check_leads_here(report, shop)
 
 
@@ -148,8 +159,11 @@ def _check_leads_here(report: ProviderReport, shop: Shop) -> SetupFinding:
     if answer is None:
         return report.missing(
             "public address",
-            f"{shop.base_url} doesn't answer. Is the web process running, does the proxy pass to its port (PORT), and "
-            "does the name lead to this machine?",
+            _(
+                "%(url)s doesn’t answer. Is the web process running, does the proxy pass to its port (PORT), and "
+                "does the name lead to this machine?"
+            )
+            % {"url": shop.base_url},
         )
     try:
         seen = answer.json() if answer.ok else {}
@@ -163,18 +177,23 @@ def _check_leads_here(report: ProviderReport, shop: Shop) -> SetupFinding:
 def _explain_other(shop: Shop, answer: requests.Response) -> str:
     where = answer.headers.get("Location", "")
     if answer.is_redirect and where.startswith(shop.base_url):
-        return (
-            f"{shop.base_url} sends visitors in circles: a proxy ends TLS, but TRUSTED_PROXY_COUNT "
-            f"({settings.TRUSTED_PROXY_COUNT}) or its X-Forwarded-Proto doesn't say so. Set both."
-        )
+        return _(
+            "%(url)s sends visitors in circles: a proxy ends TLS, but TRUSTED_PROXY_COUNT (%(trusted)d) or its "
+            "X-Forwarded-Proto doesn’t say so. Set both."
+        ) % {"url": shop.base_url, "trusted": settings.TRUSTED_PROXY_COUNT}
     if answer.is_redirect:
-        return f"{shop.base_url} leads to {where}. Make that this site's address, or end the redirect."
+        return _("%(url)s leads to %(where)s. Make that this site’s address, or end the redirect.") % {
+            "url": shop.base_url,
+            "where": where,
+        }
     if answer.status_code == requests.codes.bad_request:
-        return f"{shop.base_url} answers “bad request”: add its host to ALLOWED_HOSTS and start the processes again."
-    return (
-        f"{shop.base_url} answers with status {answer.status_code}, and not from this installation. Compare the "
-        "proxy's port with PORT, the name's address with this machine's, and SECRET_KEY of all processes."
-    )
+        return _("%(url)s answers “bad request”: add its host to ALLOWED_HOSTS and start the processes again.") % {
+            "url": shop.base_url
+        }
+    return _(
+        "%(url)s answers with status %(status)d, and not from this installation. Compare the proxy’s port "
+        "with PORT, the name’s address with this machine’s, and SECRET_KEY of all processes."
+    ) % {"url": shop.base_url, "status": answer.status_code}
 
 
 def _check_proxies(report: ProviderReport, shop: Shop, seen: dict[str, Any]) -> SetupFinding:
@@ -182,16 +201,25 @@ def _check_proxies(report: ProviderReport, shop: Shop, seen: dict[str, Any]) -> 
     if count != trusted:
         return report.missing(
             "proxies",
-            f"A request passes {count} proxies, but TRUSTED_PROXY_COUNT is {trusted}, so limits count the wrong "
-            f"addresses. Set TRUSTED_PROXY_COUNT={count}.",
+            _(
+                "Proxies on the way here: %(count)s, but TRUSTED_PROXY_COUNT is %(trusted)s, so limits count the "
+                "wrong addresses. Set TRUSTED_PROXY_COUNT=%(count)s."
+            )
+            % {"count": count, "trusted": trusted},
         )
     if shop.base_url.startswith("https://") and not seen.get("is_secure"):
         return report.missing(
-            "proxies", "Requests come by https and look like http here. Have the proxy send X-Forwarded-Proto: https."
+            "proxies",
+            _("Requests come by https and look like http here. Have the proxy send X-Forwarded-Proto: https."),
         )
     if seen.get("host", "").partition(":")[0] != (urlsplit(shop.base_url).hostname or ""):
-        return report.missing("proxies", f"The proxy changes the host to {seen.get('host')}. Have it pass Host on.")
-    return report.fine("public address", f"{shop.base_url} leads here, past {count} proxies.")
+        return report.missing(
+            "proxies", _("The proxy changes the host to %(host)s. Have it pass Host on.") % {"host": seen.get("host")}
+        )
+    return report.fine(
+        "public address",
+        _("%(url)s leads here. Proxies on the way: %(count)s.") % {"url": shop.base_url, "count": count},
+    )
 
 
 def _check_course_site(shop: Shop, now: datetime) -> Findings:
@@ -200,8 +228,11 @@ def _check_course_site(shop: Shop, now: datetime) -> Findings:
     if own != enrolling:
         yield ProviderReport("course site").missing(
             "enrollments",
-            f"Who buys here is enrolled at {enrolling or 'no course site'}, the default site's, and not at {own}. Give "
-            "both sites one course site, or use an installation each.",
+            _(
+                "Who buys here is enrolled at %(enrolling)s, the default site’s, and not at %(own)s. Give both "
+                "sites one course site, or use an installation each."
+            )
+            % {"enrolling": enrolling or _("no course site"), "own": own},
         )
 
 
@@ -213,7 +244,8 @@ def _check_gateways(shop: Shop, now: datetime) -> Findings:
     offered = offered_gateways()
     if not offered:
         yield ProviderReport("payment").missing(
-            "gateways", "No payment gateway is set up: only free courses can be bought. docs/payments.md explains it."
+            "gateways",
+            _("No payment gateway is set up: only free courses can be bought. docs/payments.md explains it."),
         )
     for gateway in offered.values():
         host = shop.hostname
@@ -224,15 +256,24 @@ def _check_account(gateway: PaymentGateway, account: str) -> SetupFinding:
     report = ProviderReport(gateway.name)
     with suppress(AttributeError):
         if not accounts_of(gateway.name):
-            return report.missing("account", f"{gateway.name} has no keys. docs/payments.md says which it needs.")
+            return report.missing(
+                "account",
+                _("%(gateway)s has no keys. docs/payments.md says which it needs.") % {"gateway": gateway.name},
+            )
     try:
         gateway.refunds_of(MADE_UP, account)
     except PaymentFailed as failure:
         if failure.code in OUR_KEY:
-            return report.missing("account", f"{gateway.name} refuses our key. Copy it again from its dashboard.")
+            return report.missing(
+                "account",
+                _("%(gateway)s refuses our key. Copy it again from its dashboard.") % {"gateway": gateway.name},
+            )
         if failure.retriable:
-            return report.missing("account", f"{gateway.name} doesn't answer. Try again; look at its status page.")
-    return report.fine("account", f"{gateway.name} answers, and knows our key.")
+            return report.missing(
+                "account",
+                _("%(gateway)s doesn’t answer. Try again; look at its status page.") % {"gateway": gateway.name},
+            )
+    return report.fine("account", _("%(gateway)s answers, and knows our key.") % {"gateway": gateway.name})
 
 
 # A payment that no gateway has. Asking for its refunds shows whether our key works, and changes nothing.
@@ -246,17 +287,19 @@ def _check_mail(shop: Shop, now: datetime) -> Findings:
         backend.open()
         backend.close()
     except smtplib.SMTPAuthenticationError:
-        yield report.missing("server", "The mail server refuses user or password. Correct EMAIL_URL.")
+        yield report.missing("server", _("The mail server refuses user or password. Correct EMAIL_URL."))
     except (OSError, smtplib.SMTPException):
         yield report.missing(
-            "server", f"{settings.EMAIL_HOST} doesn't take mail. Check EMAIL_URL: host, port and smtp+tls or smtp+ssl."
+            "server",
+            _("%(host)s doesn’t take mail. Check EMAIL_URL: host, port and smtp+tls or smtp+ssl.")
+            % {"host": settings.EMAIL_HOST},
         )
     else:
         sent_nowhere = not settings.EMAIL_BACKEND.endswith("PatientEmailBackend")
         if sent_nowhere and not is_development():
-            yield report.missing("server", "E-mails are sent to no one. Set EMAIL_URL to your mail server.")
+            yield report.missing("server", _("E-mails are sent to no one. Set EMAIL_URL to your mail server."))
         else:
-            yield report.fine("server", f"E-mails leave, from {shop.sender}.")
+            yield report.fine("server", _("E-mails leave, from %(sender)s.") % {"sender": shop.sender})
 
 
 def _check_stores(shop: Shop, now: datetime) -> Findings:
@@ -270,8 +313,8 @@ def _check_cache(report: ProviderReport) -> SetupFinding:
     kept = django_cache.get(key)
     django_cache.delete(key)
     if kept == value:
-        return report.fine("cache", "It keeps what it is given.")
-    return report.missing("cache", "Redis doesn't keep what it is given. Check REDIS_URL, and its memory.")
+        return report.fine("cache", _("It keeps what it is given."))
+    return report.missing("cache", _("Redis doesn’t keep what it is given. Check REDIS_URL, and its memory."))
 
 
 def _check_storage(report: ProviderReport) -> SetupFinding:
@@ -285,18 +328,21 @@ def _check_storage(report: ProviderReport) -> SetupFinding:
             default_storage.delete(stored)
     except Exception as error:  # noqa: BLE001 - whatever a storage raises
         kind = type(error).__name__
-        return report.missing("storage", f"Files can't be written ({kind}). Check MEDIA_ROOT, its owner and its space.")
+        return report.missing(
+            "storage",
+            _("Files can’t be written (%(kind)s). Check MEDIA_ROOT, its owner and its space.") % {"kind": kind},
+        )
     if read != content:
-        return report.missing("storage", "A file isn't read as it was written. Do all processes see one MEDIA_ROOT?")
-    return report.fine("storage", "Files can be written and read.")
+        return report.missing("storage", _("A file isn’t read as it was written. Do all processes see one MEDIA_ROOT?"))
+    return report.fine("storage", _("Files can be written and read."))
 
 
 def _check_processes(shop: Shop, now: datetime) -> Findings:
     report = ProviderReport("background")
     if not broker_works():
-        yield report.missing("broker", "The broker doesn't answer. Check CELERY_BROKER_URL, and that it runs.")
+        yield report.missing("broker", _("The broker doesn’t answer. Check CELERY_BROKER_URL, and that it runs."))
         return
-    yield report.fine("broker", "The broker takes tasks.")
+    yield report.fine("broker", _("The broker takes tasks."))
     yield _check_workers(report)
     yield _check_beat(report, now)
 
@@ -307,25 +353,31 @@ def _check_workers(report: ProviderReport) -> SetupFinding:
     except (OSError, KombuError):
         queues = {}
     if not queues:
-        return report.missing("worker", "No worker answers, so no e-mail leaves. Start the worker of the Procfile.")
+        return report.missing("worker", _("No worker answers, so no e-mail leaves. Start the worker of the Procfile."))
     served = {queue["name"] for each in queues.values() for queue in each}
     wanted = {settings.CELERY_TASK_DEFAULT_QUEUE, settings.REMOTE_QUEUE}
     if lacking := sorted(wanted - served):
-        return report.missing("worker", f"No worker reads {', '.join(lacking)}. Start the Procfile's that does.")
-    return report.fine("worker", f"{len(queues)} read all queues.")
+        return report.missing(
+            "worker", _("No worker reads %(names)s. Start the Procfile’s that does.") % {"names": ", ".join(lacking)}
+        )
+    return report.fine("worker", _("Workers that answer: %(n)s. They read all queues.") % {"n": len(queues)})
 
 
 def _check_beat(report: ProviderReport, now: datetime) -> SetupFinding:
     try:
         age = find_beat_age(now=now)
     except DatabaseError:
-        return report.missing("beat", "The database lacks tables. Run migrate.")
+        return report.missing("beat", _("The database lacks tables. Run migrate."))
     if age is None or age > settings.READY_BEAT_SECONDS:
-        last = "never" if age is None else f"{round(age / 60)} minutes ago"
-        return report.missing(
-            "beat", f"The schedule last ran {last}, so nothing that was missed is caught up. Start one beat process."
+        last = (
+            _("The schedule has never run")
+            if age is None
+            else _("The schedule last ran %(n)d minutes ago") % {"n": round(age / 60)}
         )
-    return report.fine("beat", "The schedule runs.")
+        return report.missing(
+            "beat", _("%(last)s, so nothing that was missed is caught up. Start one beat process.") % {"last": last}
+        )
+    return report.fine("beat", _("The schedule runs."))
 
 
 def _get(url: str, params: dict[str, str]) -> requests.Response | None:

@@ -110,7 +110,7 @@ def test_a_course_site_that_refuses_is_silent_or_answers_nonsense(connected: Cou
     connected.misbehave("html", path="/oauth2/access_token")
     assert "Is this the LMS" in missing("course site/token")
     connected.misbehave("slow", path="/oauth2/access_token", seconds=20)
-    assert "doesn't answer" in missing("course site/token", seconds=0.5)
+    assert "doesn’t answer" in missing("course site/token", seconds=0.5)
     connected.behave()
     connected.state.clients[LMS_CLIENT] = "another secret"
     assert "refused" in missing("course site/token")
@@ -122,7 +122,7 @@ def test_a_course_site_that_refuses_is_silent_or_answers_nonsense(connected: Cou
             backend_service_client_id="x",
             backend_service_client_secret=seal("y"),
         )
-        assert "doesn't answer" in missing("course site/token", seconds=0.5)
+        assert "doesn’t answer" in missing("course site/token", seconds=0.5)
 
 
 def test_values_that_cannot_work_are_found(site: Site, settings: Any) -> None:
@@ -131,7 +131,7 @@ def test_values_that_cannot_work_are_found(site: Site, settings: Any) -> None:
     )
     settings.ALLOWED_HOSTS = ["other.test"]
     assert "placeholder" in missing("values/course site")
-    assert "isn't below school.edu" in missing("address/cookie domain")
+    assert "isn’t below school.edu" in missing("address/cookie domain")
     assert "ALLOWED_HOSTS" in missing("address/host")
     assert "paypal" in missing("values/payment processors")
     assert "No payment gateway" in missing("payment/gateways")
@@ -147,8 +147,8 @@ def test_values_that_cannot_work_are_found(site: Site, settings: Any) -> None:
 def test_http_is_found_where_https_is_promised(site: Site, settings: Any) -> None:
     ShopSettings.objects.create(site=site, lms_url_root="http://lms.school.edu")
     settings.SITE_BASE_URL = "https://127.0.0.1:9"
-    assert "isn't https" in missing("values/course site", seconds=0.5)
-    assert "doesn't answer" in missing("address/public address", seconds=0.5)
+    assert "isn’t https" in missing("values/course site", seconds=0.5)
+    assert "doesn’t answer" in missing("address/public address", seconds=0.5)
 
 
 def test_an_address_that_leads_elsewhere_is_found(site: Site, course_site: CourseSite, settings: Any) -> None:
@@ -171,7 +171,7 @@ def test_a_broken_store_and_a_mail_server_that_is_away_are_found(settings: Any, 
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
     assert "Redis" in missing("cache/cache")
     assert "MEDIA_ROOT" in missing("files/storage")
-    assert "doesn't take mail" in missing("mail/server")
+    assert "doesn’t take mail" in missing("mail/server")
 
 
 def test_only_our_own_question_is_answered(client: Client) -> None:

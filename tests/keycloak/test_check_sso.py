@@ -75,7 +75,7 @@ def test_a_wrong_secret_and_a_wrong_name(site: Keycloak, settings: Any) -> None:
 
 def test_another_realm_is_reported(site: Keycloak, settings: Any) -> None:
     settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = f"{site.url}/realms/another"
-    assert "answers with status 404. Is the realm's name right?" in ask()[1]["discovery"]
+    assert "answers with status 404. Is the realm’s name right?" in ask()[1]["discovery"]
 
 
 def test_addresses_that_are_not_entered(site: Keycloak) -> None:
@@ -85,8 +85,8 @@ def test_addresses_that_are_not_entered(site: Keycloak) -> None:
 
     with changed_client(site, forget):
         _fine, missing = ask()
-    assert f"Add {BASE}/complete/keycloak/ to the client's valid redirect URIs." in missing["redirect"]
-    assert missing["logout"] == f"Add {BASE}/logout/done/ to the client's valid post logout redirect URIs."
+    assert f"Add {BASE}/complete/keycloak/ to the client’s valid redirect URIs." in missing["redirect"]
+    assert missing["logout"] == f"Add {BASE}/logout/done/ to the client’s valid post logout redirect URIs."
 
 
 def test_the_scope_of_organizations_not_given_to_the_client(site: Keycloak) -> None:
@@ -132,7 +132,7 @@ def test_the_service_account_of_the_realm_file_may_do_everything(site: Keycloak)
     fine, missing = ask()
     assert missing == {}
     assert fine["service account"] == "Keycloak accepts KEYCLOAK_CLIENT_ID with its secret."
-    assert fine["organizations list"] == "2 can be read; 2 are known here."
+    assert fine["organizations list"] == "Can be read: 2. Known here: 2."
     assert fine["adding people"] == "People who came by code can be added."
     assert site.members(LARKFIELD) == before
 

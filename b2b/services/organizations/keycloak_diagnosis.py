@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext as _
+
 from b2b.errors.organizations import KeycloakNotConfigured
 from b2b.gateways.keycloak import KEYCLOAK_SETTINGS, KeycloakGateway, keycloak_id_of
 from b2b.models import OrganizationPage
@@ -25,7 +27,9 @@ def service_account_findings() -> Iterator[SetupFinding]:
         keycloak = KeycloakGateway.from_settings()
     except KeycloakNotConfigured as refusal:
         if len(refusal.missing) == len(KEYCLOAK_SETTINGS):
-            yield report.unknown(ACCOUNT, f"Not configured: {', '.join(refusal.missing)} are empty.")
+            yield report.unknown(
+                ACCOUNT, _("Not configured: %(names)s are empty.") % {"names": ", ".join(refusal.missing)}
+            )
         else:
             yield report.missing(ACCOUNT, str(refusal))
         return
@@ -34,7 +38,7 @@ def service_account_findings() -> Iterator[SetupFinding]:
     except DomainError as refusal:
         yield report.missing(ACCOUNT, str(refusal))
         return
-    yield report.fine(ACCOUNT, "Keycloak accepts KEYCLOAK_CLIENT_ID with its secret.")
+    yield report.fine(ACCOUNT, _("Keycloak accepts KEYCLOAK_CLIENT_ID with its secret."))
     try:
         raws = keycloak.organizations()
         refuse_if_none(raws)
@@ -44,20 +48,25 @@ def service_account_findings() -> Iterator[SetupFinding]:
     if not raws:
         yield report.unknown(
             LISTING,
-            "Keycloak shows no organizations. If it has some, give the service account the role view-organizations of "
-            "realm-management.",
+            _(
+                "Keycloak shows no organizations. If it has some, give the service account the role "
+                "view-organizations of realm-management."
+            ),
         )
         return
-    yield report.fine(LISTING, f"{len(raws)} can be read; {count_known_organizations()} are known here.")
+    yield report.fine(
+        LISTING,
+        _("Can be read: %(n)s. Known here: %(known)s.") % {"n": len(raws), "known": count_known_organizations()},
+    )
     if not OrganizationPage.objects.live().filter(add_code_learners_to_sso=True).exists():
         return
     organization_id = next(filter(None, map(keycloak_id_of, raws)), None)
     if organization_id is None:
-        yield report.unknown(ADDING, "No organization in Keycloak has an id to try it with.")
+        yield report.unknown(ADDING, _("No organization in Keycloak has an id to try it with."))
         return
     try:
         keycloak.check_adding(organization_id=organization_id)
     except DomainError as refusal:
         yield report.missing(ADDING, str(refusal))
     else:
-        yield report.fine(ADDING, "People who came by code can be added.")
+        yield report.fine(ADDING, _("People who came by code can be added."))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from courses.gateways.openedx.client import missing_lms_settings
 from mitxonline.kernel.remote import RemoteSession
@@ -28,11 +29,13 @@ def check_course_site(shop: Shop, *, now: datetime) -> Iterator[SetupFinding]:
     report = ProviderReport("course site")
     missing = missing_lms_settings(shop)
     if not shop.lms_url and not shop.backend_client_id:
-        yield report.unknown("set-up", "No course site is connected; everything sells, and pages say so.")
+        yield report.unknown("set-up", _("No course site is connected; everything sells, and pages say so."))
         return
     if missing:
         yield report.missing(
-            "set-up", f"Incomplete: {', '.join(missing)} or the same of Settings > Shop. Run create_or_update_site."
+            "set-up",
+            _("Incomplete: %(names)s or the same of Settings > Shop. Run create_or_update_site.")
+            % {"names": ", ".join(missing)},
         )
         return
     form = {
@@ -44,7 +47,8 @@ def check_course_site(shop: Shop, *, now: datetime) -> Iterator[SetupFinding]:
     answer = _call("POST", f"{shop.lms_url}/oauth2/access_token", data=form)
     if answer is None:
         yield report.missing(
-            "token", f"{shop.lms_url} doesn't answer. Is the address right, and can this machine reach it?"
+            "token",
+            _("%(url)s doesn’t answer. Is the address right, and can this machine reach it?") % {"url": shop.lms_url},
         )
         return
     yield from _check_clock(report, answer, now)
@@ -52,18 +56,21 @@ def check_course_site(shop: Shop, *, now: datetime) -> Iterator[SetupFinding]:
     if answer.status_code in _REFUSED:
         yield report.missing(
             "token",
-            f"The backend client {shop.backend_client_id} or its secret is refused. Compare both with "
-            f"{shop.lms_url}{APPLICATIONS}: confidential, client credentials, with a staff user.",
+            _(
+                "The backend client %(client)s or its secret is refused. Compare both with "
+                "%(url)s%(applications)s: confidential, client credentials, with a staff user."
+            )
+            % {"client": shop.backend_client_id, "url": shop.lms_url, "applications": APPLICATIONS},
         )
         return
     if not answer.ok or not isinstance(token, str):
         yield report.missing(
             "token",
-            f"{shop.lms_url} answers with status {answer.status_code} and no token. Is this the LMS, not a page before "
-            "it?",
+            _("%(url)s answers with status %(status)s and no token. Is this the LMS, not a page before it?")
+            % {"url": shop.lms_url, "status": answer.status_code},
         )
         return
-    yield report.fine("token", f"{shop.lms_url} gives the backend client a token.")
+    yield report.fine("token", _("%(url)s gives the backend client a token.") % {"url": shop.lms_url})
     yield _check_account(report, shop, token)
 
 
@@ -72,13 +79,18 @@ def _check_account(report: ProviderReport, shop: Shop, token: str) -> SetupFindi
     address = f"{shop.lms_url}/api/user/v1/accounts"
     answer = _call("GET", address, params={"username": MADE_UP}, headers={"Authorization": f"JWT {token}"})
     if answer is None:
-        return report.missing("user API", f"{address} doesn't answer. Try again, and look at the LMS's log.")
+        return report.missing(
+            "user API", _("%(address)s doesn’t answer. Try again, and look at the LMS’s log.") % {"address": address}
+        )
     if answer.status_code in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
-        return report.fine("user API", "The backend client may read accounts.")
+        return report.fine("user API", _("The backend client may read accounts."))
     return report.missing(
         "user API",
-        f"{address} answers with status {answer.status_code}. Give the application at {shop.lms_url}{APPLICATIONS} a "
-        "user who is staff.",
+        _(
+            "%(address)s answers with status %(status)s. Give the application at %(url)s%(applications)s a "
+            "user who is staff."
+        )
+        % {"address": address, "status": answer.status_code, "url": shop.lms_url, "applications": APPLICATIONS},
     )
 
 
@@ -90,11 +102,14 @@ def _check_clock(report: ProviderReport, answer: requests.Response, now: datetim
     if difference > settings.SIGN_IN_CLOCK_SKEW:
         yield report.missing(
             "clock",
-            f"Its clock and ours are {round(difference)} seconds apart, more than SIGN_IN_CLOCK_SKEW "
-            f"({settings.SIGN_IN_CLOCK_SKEW}) allows. Set both by a time server.",
+            _(
+                "Its clock and ours are %(seconds)s seconds apart, more than SIGN_IN_CLOCK_SKEW (%(allowed)s) "
+                "allows. Set both by a time server."
+            )
+            % {"seconds": round(difference), "allowed": settings.SIGN_IN_CLOCK_SKEW},
         )
     else:
-        yield report.fine("clock", "The clocks agree.")
+        yield report.fine("clock", _("The clocks agree."))
 
 
 def _call(method: str, address: str, **options: Any) -> requests.Response | None:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.urls import reverse
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
 from mitxonline.kernel.remote import RemoteSession, patience
 from mitxonline.kernel.shop import current_shop
@@ -50,13 +51,20 @@ def _check_keycloak(now: datetime) -> Iterator[SetupFinding]:
     answer = _call("GET", f"{endpoint}/{_WELL_KNOWN}")
     document = _read_json(answer) if answer is not None and answer.ok else {}
     if answer is None or not document:
-        yield report.missing("discovery", f"{endpoint}/{_WELL_KNOWN} {_describe(answer)}. Is the realm's name right?")
+        yield report.missing(
+            "discovery",
+            _("%(endpoint)s/%(path)s %(answer)s. Is the realm’s name right?")
+            % {"endpoint": endpoint, "path": _WELL_KNOWN, "answer": _describe(answer)},
+        )
         return
-    yield report.fine("discovery", f"{endpoint} answers.")
+    yield report.fine("discovery", _("%(endpoint)s answers.") % {"endpoint": endpoint})
     yield from _check_clock(report, answer, now)
     yield _check_issuer(report, document)
     if lacking := [name for name in _ENDPOINTS if not isinstance(document.get(name), str)]:
-        yield report.missing("addresses", f"The discovery document lacks {', '.join(lacking)}. Is this OpenID Connect?")
+        yield report.missing(
+            "addresses",
+            _("The discovery document lacks %(names)s. Is this OpenID Connect?") % {"names": ", ".join(lacking)},
+        )
         return
     yield _check_keys(report, document["jwks_uri"])
     yield _check_support(
@@ -65,7 +73,7 @@ def _check_keycloak(now: datetime) -> Iterator[SetupFinding]:
         document,
         "code_challenge_methods_supported",
         "S256",
-        "The provider doesn't offer PKCE with S256.",
+        _("The provider doesn’t offer PKCE with S256."),
     )
     if any(each.partition(":")[0] == "organization" for each in settings.SOCIAL_AUTH_KEYCLOAK_SCOPE):
         yield _check_support(
@@ -74,11 +82,11 @@ def _check_keycloak(now: datetime) -> Iterator[SetupFinding]:
             document,
             "scopes_supported",
             "organization",
-            "The realm has no scope “organization”. Switch on Organizations in the realm settings.",
+            _("The realm has no scope “organization”. Switch on Organizations in the realm settings."),
         )
     else:
         yield report.unknown(
-            "organizations", "SOCIAL_AUTH_KEYCLOAK_SCOPE asks for no organizations, so no one joins or leaves any."
+            "organizations", _("SOCIAL_AUTH_KEYCLOAK_SCOPE asks for no organizations, so no one joins or leaves any.")
         )
     keys = (settings.SOCIAL_AUTH_KEYCLOAK_KEY, settings.SOCIAL_AUTH_KEYCLOAK_SECRET)
     yield _check_client(report, document["token_endpoint"], keys, "SOCIAL_AUTH_KEYCLOAK")
@@ -87,10 +95,12 @@ def _check_keycloak(now: datetime) -> Iterator[SetupFinding]:
     notice_url = _public_url("sso_backchannel_logout", report.provider)
     if document.get("backchannel_logout_supported") is True:
         yield report.unknown(
-            "back-channel logout", f"The client's back-channel logout URL can't be checked. It should be {notice_url}"
+            "back-channel logout",
+            _("The client’s back-channel logout URL can’t be checked. It should be %(notice_url)s")
+            % {"notice_url": notice_url},
         )
     else:
-        yield report.missing("back-channel logout", "The provider can't notify us when a session there has ended.")
+        yield report.missing("back-channel logout", _("The provider can’t notify us when a session there has ended."))
     yield from _check_roles(report, settings.KEYCLOAK_STAFF_ROLES, "KEYCLOAK_STAFF_ROLES")
 
 
@@ -106,14 +116,16 @@ def _check_edx() -> Iterator[SetupFinding]:
     yield client
     if client.state is State.FINE:
         back = _public_url("sso_complete", EDX)
-        yield report.unknown("redirect", f"The client's redirect URI can't be checked. It should be {back}")
+        yield report.unknown(
+            "redirect", _("The client’s redirect URI can’t be checked. It should be %(back)s") % {"back": back}
+        )
     yield from _check_roles(report, settings.EDX_STAFF_ROLES, "EDX_STAFF_ROLES")
 
 
 def _report_missing_settings(report: ProviderReport, prefix: str) -> SetupFinding:
     if missing := missing_settings(prefix):
-        return report.unknown("settings", f"Not configured: {', '.join(missing)} are empty.")
-    return report.unknown("settings", "Not configured: its backend isn't in AUTHENTICATION_BACKENDS.")
+        return report.unknown("settings", _("Not configured: %(names)s are empty.") % {"names": ", ".join(missing)})
+    return report.unknown("settings", _("Not configured: its backend isn’t in AUTHENTICATION_BACKENDS."))
 
 
 def _check_clock(report: ProviderReport, answer: requests.Response, now: datetime) -> Iterator[SetupFinding]:
@@ -125,21 +137,27 @@ def _check_clock(report: ProviderReport, answer: requests.Response, now: datetim
     if difference > allowed:
         yield report.missing(
             "clock",
-            f"The clocks are {round(difference)} seconds apart, more than SIGN_IN_CLOCK_SKEW ({allowed}) allows. "
-            "Set them by a time server.",
+            _(
+                "The clocks are %(seconds)s seconds apart, more than SIGN_IN_CLOCK_SKEW (%(allowed)s) allows. Set "
+                "them by a time server."
+            )
+            % {"seconds": round(difference), "allowed": allowed},
         )
     else:
-        yield report.fine("clock", "The clocks agree.")
+        yield report.fine("clock", _("The clocks agree."))
 
 
 def _check_issuer(report: ProviderReport, document: Mapping[str, Any]) -> SetupFinding:
     theirs, ours = document.get("issuer"), settings.SOCIAL_AUTH_KEYCLOAK_ISSUER
     if theirs == ours:
-        return report.fine("issuer", f"{ours} signs.")
+        return report.fine("issuer", _("%(ours)s signs.") % {"ours": ours})
     return report.missing(
         "issuer",
-        f"The provider calls itself {theirs}, but {ours} is expected. If that is your Keycloak's public address, set "
-        "SOCIAL_AUTH_KEYCLOAK_ISSUER to it. Otherwise set the hostname in Keycloak.",
+        _(
+            "The provider calls itself %(theirs)s, but %(ours)s is expected. If that is your Keycloak’s public "
+            "address, set SOCIAL_AUTH_KEYCLOAK_ISSUER to it. Otherwise set the hostname in Keycloak."
+        )
+        % {"theirs": theirs, "ours": ours},
     )
 
 
@@ -154,8 +172,11 @@ def _check_keys(report: ProviderReport, uri: str) -> SetupFinding:
         and key.get("alg", "RS256") in KeycloakBackend.JWT_ALGORITHMS
     ]
     if usable:
-        return report.fine("keys", f"{len(usable)} to check signatures with.")
-    return report.missing("keys", f"{uri} {_describe(answer)}: there is no key to check signatures with.")
+        return report.fine("keys", _("Keys to check signatures with: %(n)s.") % {"n": len(usable)})
+    return report.missing(
+        "keys",
+        _("%(uri)s %(answer)s: there is no key to check signatures with.") % {"uri": uri, "answer": _describe(answer)},
+    )
 
 
 def _check_support(
@@ -163,9 +184,9 @@ def _check_support(
 ) -> SetupFinding:
     supported = document.get(name)
     if supported is None:
-        return report.unknown(subject, f"The provider doesn't say ({name}).")
+        return report.unknown(subject, _("The provider doesn’t say (%(name)s).") % {"name": name})
     if isinstance(supported, list) and value in supported:
-        return report.fine(subject, f"{value} is offered.")
+        return report.fine(subject, _("%(value)s is offered.") % {"value": value})
     return report.missing(subject, sentence)
 
 
@@ -181,13 +202,18 @@ def _check_client(report: ProviderReport, token_endpoint: str, keys: tuple[str, 
     answer = _call("POST", token_endpoint, data=form, auth=keys)
     error = _read_json(answer).get("error")
     if error == "invalid_grant":
-        return report.fine("client", f"{client} is known, and its secret is right.")
+        return report.fine("client", _("%(client)s is known, and its secret is right.") % {"client": client})
     if error in ("invalid_client", "unauthorized_client"):
         return report.missing(
             "client",
-            f"{prefix}_KEY or {prefix}_SECRET is wrong, or the client is off or has no client authentication.",
+            _("%(prefix)s_KEY or %(prefix)s_SECRET is wrong, or the client is off or has no client authentication.")
+            % {"prefix": prefix},
         )
-    return report.missing("client", f"{token_endpoint} {_describe(answer)} when asked about the client.")
+    return report.missing(
+        "client",
+        _("%(token_endpoint)s %(answer)s when asked about the client.")
+        % {"token_endpoint": token_endpoint, "answer": _describe(answer)},
+    )
 
 
 def _check_redirect(report: ProviderReport, authorization_endpoint: str) -> SetupFinding:
@@ -207,32 +233,38 @@ def _check_redirect(report: ProviderReport, authorization_endpoint: str) -> Setu
     answer = _call("GET", authorization_endpoint, params=query, allow_redirects=False)
     if answer is None or answer.status_code >= 400:
         return report.missing(
-            "redirect", f"The provider refuses to send people back. Add {back} to the client's valid redirect URIs."
+            "redirect",
+            _("The provider refuses to send people back. Add %(back)s to the client’s valid redirect URIs.")
+            % {"back": back},
         )
     location = answer.headers.get("Location", "")
     error = parse_qs(urlsplit(location).query).get("error", [""])[0]
     if location.startswith(back) and error == "invalid_scope":
         return report.missing(
             "redirect",
-            f"The client may not ask for {' '.join(settings.SOCIAL_AUTH_KEYCLOAK_SCOPE)}. Add the client scope "
-            "“organization” to it as optional.",
+            _("The client may not ask for %(scopes)s. Add the client scope “organization” to it as optional.")
+            % {"scopes": " ".join(settings.SOCIAL_AUTH_KEYCLOAK_SCOPE)},
         )
     if location.startswith(back) and error:
-        return report.missing("redirect", f"The provider answers a sign-in with {error}. Is the standard flow on?")
-    return report.fine("redirect", f"People are sent back to {back}.")
+        return report.missing(
+            "redirect", _("The provider answers a sign-in with %(error)s. Is the standard flow on?") % {"error": error}
+        )
+    return report.fine("redirect", _("People are sent back to %(back)s.") % {"back": back})
 
 
 def _check_logout(report: ProviderReport, endpoint: object) -> SetupFinding:
     if not isinstance(endpoint, str):
         return report.missing(
-            "logout", "The provider has no end-session address, so signing out here doesn't sign out there."
+            "logout", _("The provider has no end-session address, so signing out here doesn’t sign out there.")
         )
     back = _public_url("logged_out")
     query = {"client_id": settings.SOCIAL_AUTH_KEYCLOAK_KEY, "post_logout_redirect_uri": back}
     answer = _call("GET", endpoint, params=query, allow_redirects=False)
     if answer is None or answer.status_code >= 400:
-        return report.missing("logout", f"Add {back} to the client's valid post logout redirect URIs.")
-    return report.fine("logout", f"Signing out here signs out there, and leads back to {back}.")
+        return report.missing(
+            "logout", _("Add %(back)s to the client’s valid post logout redirect URIs.") % {"back": back}
+        )
+    return report.fine("logout", _("Signing out here signs out there, and leads back to %(back)s.") % {"back": back})
 
 
 def _check_roles(report: ProviderReport, mapping: Mapping[str, list[str]], variable: str) -> Iterator[SetupFinding]:
@@ -241,10 +273,11 @@ def _check_roles(report: ProviderReport, mapping: Mapping[str, list[str]], varia
     if missing := sorted(names - existing):
         yield report.missing(
             "roles",
-            f"{variable} names groups that don't exist here: {', '.join(missing)}. Run configure_wagtail, or fix it.",
+            _("%(variable)s names groups that don’t exist here: %(names)s. Run configure_wagtail, or fix it.")
+            % {"variable": variable, "names": ", ".join(missing)},
         )
     elif mapping:
-        yield report.fine("roles", f"{', '.join(sorted(mapping))} give rights here.")
+        yield report.fine("roles", _("%(roles)s give rights here.") % {"roles": ", ".join(sorted(mapping))})
 
 
 def _call(method: str, address: str, **options: Any) -> requests.Response | None:
@@ -263,7 +296,9 @@ def _session(host: str) -> RemoteSession:
 
 
 def _describe(answer: requests.Response | None) -> str:
-    return "doesn't answer" if answer is None else f"answers with status {answer.status_code}"
+    return (
+        _("doesn’t answer") if answer is None else _("answers with status %(status)d") % {"status": answer.status_code}
+    )
 
 
 def _read_json(answer: requests.Response | None) -> Mapping[str, Any]:

@@ -86,17 +86,17 @@ def test_people_get_a_table(sound: FakeProvider) -> None:
         (
             {"openid-configuration": (404, {"error": "Realm does not exist"})},
             "discovery",
-            "answers with status 404. Is the realm's name right?",
+            "answers with status 404. Is the realm’s name right?",
         ),
-        ({"openid-configuration": (200, b"<html>")}, "discovery", "Is the realm's name right?"),
+        ({"openid-configuration": (200, b"<html>")}, "discovery", "Is the realm’s name right?"),
         ({"keys": (200, {"keys": []})}, "keys", "there is no key to check signatures with"),
         ({"keys": (500, {})}, "keys", "answers with status 500"),
         (
             {"authorize": (400, {})},
             "redirect",
-            "Add http://testserver/complete/keycloak/ to the client's valid redirect",
+            "Add http://testserver/complete/keycloak/ to the client’s valid redirect",
         ),
-        ({"logout": (400, {})}, "logout", "Add http://testserver/logout/done/ to the client's valid post logout"),
+        ({"logout": (400, {})}, "logout", "Add http://testserver/logout/done/ to the client’s valid post logout"),
         ({"token": (500, {})}, "client", "answers with status 500 when asked about the client."),
     ],
 )
@@ -156,13 +156,13 @@ def test_a_clock_that_is_wrong(sound: FakeProvider) -> None:
 
 def test_a_missing_group_is_reported(sound: FakeProvider, settings: Any) -> None:
     settings.KEYCLOAK_STAFF_ROLES = {"storefront-editor": ["Writers"], "storefront-admin": ["superuser"]}
-    assert "names groups that don't exist here: Writers." in sentences(ask()[0], "missing")["roles"]
+    assert "names groups that don’t exist here: Writers." in sentences(ask()[0], "missing")["roles"]
 
 
 def test_an_unreachable_provider_is_reported(sound: FakeProvider, settings: Any) -> None:
     settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = "http://127.0.0.1:9/realms/x"
     rows, error = ask()
-    assert "doesn't answer" in sentences(rows, "missing")["discovery"]
+    assert "doesn’t answer" in sentences(rows, "missing")["discovery"]
     assert error.startswith("1 of ")
 
 

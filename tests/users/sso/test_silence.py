@@ -79,6 +79,6 @@ def test_check_sso_does_not_wait_for_bytes_that_trickle_and_shuts_no_door(
             began = time.monotonic()
             found = diagnosis.diagnose(now=clock.now())
             assert time.monotonic() - began < LATE
-            assert "doesn't answer" in found[0].sentence
+            assert "doesn’t answer" in found[0].sentence
     settings.SOCIAL_AUTH_KEYCLOAK_OIDC_ENDPOINT = provider.issuer
     assert client.post("/login/keycloak/").status_code == HTTPStatus.FOUND
