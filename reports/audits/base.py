@@ -52,7 +52,8 @@ FROM fact
 LEFT JOIN users_user AS person ON person.id = fact.user_id
 LEFT JOIN courses_courserun AS run ON run.id = fact.run_id
 WHERE {condition}
-ORDER BY cause = ANY(%(explained)s), fact.currency, cause, fact.at, key, enrollment_id
+ORDER BY cause = ANY(%(explained)s), fact.currency, cause, fact.at, key, standing, fact.term, fact.note,
+    enrollment_id
 LIMIT %(limit)s OFFSET %(offset)s
 """
 
