@@ -165,12 +165,20 @@ def _refusal(code: DiscountCode, *, own: OwnUse | None, buyer: Buyer, now: datet
     if discount.expires_at is not None and now >= discount.expires_at:
         return CodeExpired(ended=format_moment(discount.expires_at))
     if not code.active or not discount.is_active:
-        return EnrollmentCodeOff() if discount.unlocks_id is not None else CodeSwitchedOff()
+        return make_off_refusal(code)
     if (refusal := find_person_refusal(code, buyer)) is not None:
         return refusal
     if own is None and code.max_uses is not None and code.uses >= code.max_uses:
-        return EnrollmentCodeUsed() if discount.unlocks_id is not None else CodeUsed()
+        return make_used_refusal(code)
     return None
+
+
+def make_off_refusal(code: DiscountCode) -> CodeSwitchedOff:
+    return CodeSwitchedOff() if code.discount.unlocks_id is None else EnrollmentCodeOff()
+
+
+def make_used_refusal(code: DiscountCode) -> CodeUsed:
+    return CodeUsed() if code.discount.unlocks_id is None else EnrollmentCodeUsed()
 
 
 def _belongs_to_other_order(own: OwnUse, code: DiscountCode) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 
 from b2b.enums import ContractStanding, MembershipSource
 from b2b.errors.seats import (
@@ -40,12 +41,15 @@ from ecommerce.errors.codes import (
     CodeUnknown,
     CodeUsed,
     CourseNotOpen,
+    EnrollmentCodeOff,
+    EnrollmentCodeUsed,
 )
 from ecommerce.models import CodeUse, Discount, DiscountCode, Order, Product
 from ecommerce.selectors.basket_prices import price_current_basket
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products, apply_code, leave_link_basket
 from ecommerce.services.checkout.checkout import begin_checkout, cancel_order
+from ecommerce.services.discounts.codes import use_code
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.money import Money
@@ -102,6 +106,17 @@ def test_a_second_learner_is_told_the_code_is_used(run: ContractRun) -> None:
     with pytest.raises(CodeUsed, match="Ask Northgate Health for a new one"):
         attach(code, make_user())
     assert ContractMembership.objects.count() == 1
+
+
+def test_a_learner_who_loses_the_race_for_a_code_is_told_the_same(run: ContractRun) -> None:
+    code = codes_of(run)[0]
+    code.discount  # noqa: B018  both have read the code before either uses it
+    attach(code, make_user())
+    with pytest.raises(EnrollmentCodeUsed, match="Ask Northgate Health for a new one"), transaction.atomic():
+        use_code(code=code, user_id=make_user().pk, now=NOON)
+    DiscountCode.objects.filter(pk=code.pk).update(active=False, uses=0)
+    with pytest.raises(EnrollmentCodeOff, match="Ask Northgate Health for a new one"), transaction.atomic():
+        use_code(code=code, user_id=make_user().pk, now=NOON)
 
 
 def test_another_code_for_a_course_one_has_stays_free(run: ContractRun) -> None:

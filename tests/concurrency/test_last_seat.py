@@ -67,7 +67,7 @@ def test_one_code_sixteen_clients_one_order(together: Together) -> None:
     code = codes_of(run)[0]
     learners = [with_code_in_cart(make_user(), run.product_id or 0, code) for _each in range(16)]
     answers = kinds(together(*map(buying, learners)))
-    assert answers == {"Checkout": 1, "CodeUsed": 15}
+    assert answers == {"Checkout": 1, "EnrollmentCodeUsed": 15}
     code.refresh_from_db()
     assert code.uses == 1
     assert Order.objects.filter(state=OrderState.FULFILLED).count() == 1
@@ -78,7 +78,7 @@ def test_one_code_sixteen_clients_by_its_link(together: Together) -> None:
     run = make_contract_run(make_contract(seats=16), codes=1)
     code = codes_of(run)[0]
     answers = kinds(together(*(attaching(make_user(), code) for _each in range(16))))
-    assert answers == {"CodeRedemption": 1, "CodeUsed": 15}
+    assert answers == {"CodeRedemption": 1, "EnrollmentCodeUsed": 15}
     assert CodeUse.objects.count() == ContractMembership.objects.count() == 1
 
 
@@ -188,7 +188,7 @@ def test_one_code_and_the_last_seat_through_the_api(together: Together) -> None:
     run = make_contract_run(make_contract(seats=2), codes=8)
     codes = codes_of(run)
     answers = kinds(together(*(attaching_by_api(make_user(), codes[0]) for _each in range(8))))
-    assert answers == {"Attachment": 1, "CodeUsed": 7}
+    assert answers == {"Attachment": 1, "EnrollmentCodeUsed": 7}
     answers = kinds(together(*(attaching_by_api(make_user(), code) for code in codes[1:])))
     assert answers == {"Attachment": 1, "ContractFull": 6}
     assert CodeUse.objects.count() == ContractMembership.objects.count() == 2

@@ -8,8 +8,9 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from ecommerce.enums import UseState
-from ecommerce.errors.codes import CodeInUse, CodeRefused, CodeSwitchedOff, CodeUsed, CodeUsedByYou
+from ecommerce.errors.codes import CodeInUse, CodeRefused, CodeUsedByYou
 from ecommerce.models import CodeUse, DiscountCode
+from ecommerce.selectors.codes import CodeVerdict, ask_contract, make_off_refusal, make_used_refusal
 from mitxonline.kernel.db import fetch_sql, run_sql
 
 # Claims one use. The counter and the row change together or not at all, so whoever comes after the last use gets none.
@@ -176,7 +177,7 @@ def _claim(
         # Its limit was set or removed between our look-up and our lock. The other branch of the statement applies now.
         claimed = claim_row(values)
     if claimed is None:
-        raise _make_refusal(code, user_id)
+        raise _make_refusal(code, user_id, now=now)
     return claimed
 
 
@@ -186,12 +187,14 @@ def claim_row(values: Mapping[str, object]) -> int | None:
     return int(found[0][0]) if found else None
 
 
-def _make_refusal(code: DiscountCode, user_id: int) -> CodeRefused:
+def _make_refusal(code: DiscountCode, user_id: int, *, now: datetime) -> CodeRefused:
+    """Return what anyone who comes a moment later is told too."""
     own = CodeUse.objects.live().filter(code=code, user_id=user_id, order__isnull=False).select_related("order").first()
     if own is not None and own.order is not None:
         number = own.order.number
         return CodeInUse(number=number) if own.state == UseState.HELD else CodeUsedByYou(number=number)
-    return CodeUsed() if code.active else CodeSwitchedOff()
+    refusal = make_used_refusal(code) if code.active else make_off_refusal(code)
+    return ask_contract(CodeVerdict(code, refusal), user_id=user_id, now=now).refusal or refusal
 
 
 def _is_free(code: DiscountCode) -> bool:
