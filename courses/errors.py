@@ -230,3 +230,12 @@ class EnrollmentNotForceable(DomainError):
 class EnrollmentUnknown(NotFound):
     code = "enrollment_unknown"
     message = _("There is no such enrollment.")
+
+
+class EnrollmentNotUndone(DomainError):
+    """Leaving would take something away that the learner can't get again on their own."""
+
+    code = "enrollment_not_undone"
+    message = _("“{title}” was paid for or given to you, so you couldn’t come back after leaving.")
+    advice = _("Contact us if you want to leave it.")
+    title: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -61,6 +62,19 @@ def contracts_by_run(contract_ids: Iterable[int]) -> dict[int, int]:
     """Return the runs of these contracts, each with its contract."""
     runs = ContractRun.objects.current().filter(contract_id__in=list(contract_ids))
     return dict(runs.values_list("course_run_id", "contract_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class ContractOfRun:
+    contract_id: int
+    organization_id: int
+
+
+def contracts_of_runs(run_ids: Iterable[int]) -> dict[int, ContractOfRun]:
+    """Return the contracts that runs were made for, by run, removed ones included. Public runs have none."""
+    runs = ContractRun.objects.filter(course_run_id__in=list(run_ids), contract__terms__isnull=False)
+    rows = runs.values_list("course_run_id", "contract_id", "contract__terms__organization_id")
+    return {run_id: ContractOfRun(contract_id, organization_id) for run_id, contract_id, organization_id in rows}
 
 
 def managed_organizations(user: User, *, now: datetime) -> QuerySet[OrganizationPage]:

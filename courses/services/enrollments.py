@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from courses.enums import EnrollmentLmsState, EnrollmentMode, EnrollmentSource
-from courses.errors import AlreadyInRun, RunUnknown
+from courses.errors import AlreadyInRun, EnrollmentNotUndone, EnrollmentUnknown, RunUnknown
 from courses.events import LearnerEnrolled, LearnerUnenrolled
 from courses.models import CourseRun, Enrollment, EnrollmentGrant
 from courses.rules import refuse_unless_enrollable, refuse_unless_free, refuse_unless_public
@@ -91,6 +93,25 @@ def revoke(
         if revoked and _apply_grants(enrollment):
             _publish(enrollment)
     return enrollment
+
+
+def leave_run(*, enrollment_id: int, user_id: int, can_return: bool, now: datetime) -> None:
+    """End an enrollment because the learner wants to leave. Whatever gave it to them is revoked.
+
+    ``can_return`` says that they could enroll again without paying. Who audits can leave in any case. Raises
+    EnrollmentUnknown for an enrollment that isn't theirs or has ended, EnrollmentNotUndone.
+    """
+    with all_or_nothing():
+        found = Enrollment.objects.locked().active().of(user_id).filter(pk=enrollment_id).first()
+        if found is None:
+            raise EnrollmentUnknown
+        if found.mode != EnrollmentMode.AUDIT and not can_return:
+            raise EnrollmentNotUndone(title=found.run.title)
+        found.grants.filter(revoked_at=None).update(
+            revoked_at=now, revoked_by_id=user_id, revoked_reason=_("The learner left the course")
+        )
+        if _apply_grants(found):
+            _publish(found)
 
 
 def downgrade(
