@@ -8,7 +8,8 @@ from api.catalog.views import router as catalog
 from api.commerce.baskets import router as baskets
 from api.commerce.products import router as products
 from api.http.contract import StorefrontApi
+from api.learning.enrollments import router as enrollments
 
 api = StorefrontApi(title="Storefront API", version="1")
-for router in (accounts, catalog, b2b, b2b_manager, b2b_service, baskets, products):
+for router in (accounts, catalog, b2b, b2b_manager, b2b_service, baskets, products, enrollments):
     api.add_router("", router)

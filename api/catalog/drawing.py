@@ -86,7 +86,7 @@ def draw_run_v2(
 
 
 def draw_course(request: HttpRequest, facts: CourseFacts) -> schemas.Course:
-    """A course, as the first version has it. Its page is there: others aren't listed."""
+    """A course, as the first version has it."""
     course = facts.course
     return schemas.Course(
         id=course.pk,
@@ -112,11 +112,10 @@ def draw_run_with_course(
     return schemas.V1CourseRunWithCourse(**dict(draw_run_v1(run, facts, now=now)), course=draw_course(request, facts))
 
 
-def draw_course_v2(
-    request: HttpRequest, facts: CourseFacts, *, now: datetime, contracts: Mapping[int, int] | None = None
-) -> schemas.CourseWithCourseRunsSerializerV2:
+def draw_course_alone(request: HttpRequest, facts: CourseFacts) -> schemas.V2Course:
+    """A course without its runs."""
     course, page, prices = facts.course, facts.page, [float(each.price) for each in facts.offered]
-    return schemas.CourseWithCourseRunsSerializerV2(
+    return schemas.V2Course(
         id=course.pk,
         title=course.title,
         readable_id=course.readable_id,
@@ -140,8 +139,14 @@ def draw_course_v2(
         include_in_learn_catalog=page is not None,
         ingest_content_files_for_ai=False,
         possible_variant_sets=[],
-        courseruns=[draw_run_v2(run, facts, now=now, contract=(contracts or {}).get(run.pk)) for run in facts.runs],
     )
+
+
+def draw_course_v2(
+    request: HttpRequest, facts: CourseFacts, *, now: datetime, contracts: Mapping[int, int] | None = None
+) -> schemas.CourseWithCourseRunsSerializerV2:
+    runs = [draw_run_v2(run, facts, now=now, contract=(contracts or {}).get(run.pk)) for run in facts.runs]
+    return schemas.CourseWithCourseRunsSerializerV2(**dict(draw_course_alone(request, facts)), courseruns=runs)
 
 
 def draw_base_program(program: Program) -> schemas.BaseProgram:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,9 +45,16 @@ class CourseFacts:
 
 
 def read_courses(
-    courses: Sequence[Course], *, now: datetime, runs: QuerySet[CourseRun] | None = None
+    courses: Sequence[Course],
+    *,
+    now: datetime,
+    runs: QuerySet[CourseRun] | None = None,
+    sold_as: Iterable[int] = (),
 ) -> list[CourseFacts]:
-    """Read what belongs to these courses: seven queries for any number. `runs` are other runs than the public ones."""
+    """Read what belongs to these courses: seven queries for any number. `runs` are other runs than the public ones.
+
+    The products of the runs in `sold_as` are read too, whether or not these are among the runs.
+    """
     if not courses:
         return []
     ids = [course.pk for course in courses]
@@ -55,7 +62,7 @@ def read_courses(
     found = CourseRun.objects.live() if runs is None else runs
     for run in found.filter(course_id__in=ids).order_by("start_date", "pk"):
         by_course[run.course_id].append(run)
-    products = _products_of([run.pk for each in by_course.values() for run in each])
+    products = _products_of({run.pk for each in by_course.values() for run in each} | set(sold_as))
     pages = {page.course_id: page for page in CoursePage.objects.visible().filter(course_id__in=ids).with_pictures()}
     _load_covers([page.card_image for page in pages.values()])
     programs = _programs_of(ids)
@@ -93,7 +100,7 @@ def read_program_pages(program_ids: Collection[int]) -> dict[int, ProgramPage]:
     return pages
 
 
-def _products_of(run_ids: list[int]) -> dict[int, tuple[Product, ...]]:
+def _products_of(run_ids: Collection[int]) -> dict[int, tuple[Product, ...]]:
     found: dict[int, list[Product]] = defaultdict(list)
     for product in Product.objects.active().filter(course_run_id__in=run_ids).order_by("price", "pk"):
         found[product.course_run_id or 0].append(product)

@@ -22,7 +22,7 @@ from api.catalog.drawing import (
 from api.catalog.reading import CourseFacts, read_courses, read_program_pages, read_program_products
 from api.http.callers import CATALOG
 from api.http.paging import PageOfList, paginate
-from api.http.shapes import MAX_ID, Id
+from api.http.shapes import MAX_ID, Id, whole
 from b2b.selectors.visible import contracts_by_run, programs_of, visible_contracts
 from cms.selectors.pages import listed_courses, visible_program_pages
 from courses.models import Course, CourseRun, Department, Program
@@ -306,20 +306,15 @@ def _contracts_asked_for(
         return []
     contracts = visible_contracts(request.user, now=now)
     if "contract_id" in asked.model_fields_set:
-        contracts = contracts.filter(pk=_whole(asked.contract_id))
+        contracts = contracts.filter(pk=whole(asked.contract_id))
     if "org_id" in asked.model_fields_set:
-        contracts = contracts.filter(organization_id=_whole(asked.org_id))
+        contracts = contracts.filter(organization_id=whole(asked.org_id))
     return list(contracts.values_list("pk", flat=True))
 
 
 def _by_key(key: str) -> dict[str, int | str]:
     is_number = key.isascii() and key.isdigit()
     return {"pk": min(int(key[:20]), MAX_ID)} if is_number else {"readable_id": key}
-
-
-def _whole(number: float) -> int:
-    """Return the id as a number, or 0, which no row has, if it isn't one."""
-    return int(number) if number.is_integer() and 0 <= number < MAX_ID else 0
 
 
 def _read_one(courses: QuerySet[Course], *, now: datetime) -> CourseFacts:

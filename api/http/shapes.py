@@ -79,6 +79,11 @@ class Input(BaseModel):
         return schema
 
 
+def whole(number: float) -> int:
+    """Return an id that the API calls a number, or 0, which no row has, if it is no id."""
+    return int(number) if number.is_integer() and 0 <= number < MAX_ID else 0
+
+
 def _name(name: str, field: FieldInfo) -> str:
     return field.serialization_alias or field.alias or name
 

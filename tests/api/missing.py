@@ -50,18 +50,6 @@ MISSING: frozenset[str] = frozenset(
         # courses
         # departments
         # enrollments
-        "enrollments_list",
-        "enrollments_create",
-        "enrollments_update",
-        "enrollments_partial_update",
-        "enrollments_destroy",
-        "user_enrollments_list_v2",
-        "user_enrollments_create_v2",
-        "user_enrollments_destroy_v2",
-        "user_enrollments_list_v3",
-        "user_enrollments_create_v3",
-        "enrollments_retrieve",
-        "user_enrollments_destroy_v3",
         # program_enrollments
         "program_enrollments_list",
         "program_enrollments_retrieve",
