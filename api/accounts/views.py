@@ -9,23 +9,18 @@ from django.utils.translation import gettext as _
 from ninja import Query, Router
 
 from api.accounts import schemas
-from api.b2b.drawing import draw_organizations
+from api.accounts.drawing import draw_me, draw_public_user, draw_staff
 from api.http.callers import ACCOUNTS, person
 from api.http.errors import refuse_fields
 from api.http.paging import PageOfList, paginate_by_offset
 from api.http.shapes import Id
-from b2b.selectors.visible import joined_organizations
-from mitxonline.kernel import clock
 from mitxonline.kernel.countries import list_countries as list_all
 from mitxonline.kernel.countries import list_states
 from mitxonline.kernel.errors import NotFound
 from mitxonline.kernel.names import NameField
 from mitxonline.kernel.text import normalize_email
-from mitxonline.users.models import User
 from mitxonline.users.selectors import find_person, search_people
 from mitxonline.users.services import rename
-from mitxonline.users.sso.connections import find_subject
-from mitxonline.users.sso.keycloak import issuer
 
 router = Router(auth=ACCOUNTS.signed_in)
 
@@ -50,7 +45,7 @@ def _states(country: str) -> list[schemas.State]:
 def get_me(request: HttpRequest) -> schemas.User:
     """Return the caller's own account, and give a browser the token it needs to change something."""
     get_token(request)
-    return _draw_me(request, person(request))
+    return draw_me(request, person(request))
 
 
 @router.patch("/v0/users/me", operation_id="users_me_partial_update", tags=["users"], response=schemas.User)
@@ -99,7 +94,7 @@ def get_user(request: HttpRequest, id: Id) -> schemas.PublicUser:  # the API's n
 def list_people(request: HttpRequest, asked: Query[schemas.UserSearch]) -> PageOfList[schemas.StaffDashboardUser]:
     """Find people, for staff who may view them."""
     people = search_people(asked.search or "", viewer=person(request))
-    return paginate_by_offset(request, people, _draw_staff, limit=asked.l, offset=asked.o, names=("l", "o"))
+    return paginate_by_offset(request, people, draw_staff, limit=asked.l, offset=asked.o, names=("l", "o"))
 
 
 @router.get(
@@ -113,7 +108,7 @@ def get_person(request: HttpRequest, id: Id) -> schemas.StaffDashboardUser:  # t
     found = search_people("", viewer=person(request)).filter(pk=id).first()
     if found is None:
         raise NotFound
-    return _draw_staff([found])[0]
+    return draw_staff([found])[0]
 
 
 def _change(request: HttpRequest, body: schemas.PatchedUserRequest) -> schemas.User:
@@ -135,48 +130,4 @@ def _change(request: HttpRequest, body: schemas.PatchedUserRequest) -> schemas.U
         raise refuse_fields(**errors)
     if name != me.name:
         me = rename(user_id=me.pk, name=name)
-    return _draw_me(request, me)
-
-
-def _draw_me(request: HttpRequest, me: User) -> schemas.User:
-    return schemas.User(
-        id=me.pk,
-        username=me.email,
-        name=me.name,
-        email=me.email,
-        legal_address=None,
-        user_profile=None,
-        is_anonymous=False,
-        is_authenticated=True,
-        is_editor=me.has_perm("wagtailadmin.access_admin"),
-        is_staff=me.is_staff,
-        is_superuser=me.is_superuser,
-        created_on=me.date_joined,
-        updated_on=me.date_joined,
-        grants=sorted(me.get_all_permissions()),
-        is_active=me.is_active,
-        b2b_organizations=draw_organizations(request, list(joined_organizations(me, now=clock.now()))),
-        global_id=find_subject(me, issuer()) if issuer() else None,
-        compliance_missing_fields=[],
-    )
-
-
-def draw_public_user(user: User) -> schemas.PublicUser:
-    return schemas.PublicUser(
-        id=user.pk, username=None, name=user.name, created_on=user.date_joined, updated_on=user.date_joined
-    )
-
-
-def _draw_staff(people: list[User]) -> list[schemas.StaffDashboardUser]:
-    return [
-        schemas.StaffDashboardUser(
-            id=each.pk,
-            username=each.email,
-            name=each.name,
-            email=each.email,
-            legal_address=None,
-            is_staff=each.is_staff,
-            is_superuser=each.is_superuser,
-        )
-        for each in people
-    ]
+    return draw_me(request, me)
