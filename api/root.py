@@ -6,10 +6,24 @@ from api.b2b.service import router as b2b_service
 from api.b2b.views import router as b2b
 from api.catalog.views import router as catalog
 from api.commerce.baskets import router as baskets
+from api.commerce.orders import router as orders
 from api.commerce.products import router as products
+from api.commerce.staff_products import router as staff_products
 from api.http.contract import StorefrontApi
 from api.learning.enrollments import router as enrollments
 
 api = StorefrontApi(title="Storefront API", version="1")
-for router in (accounts, catalog, b2b, b2b_manager, b2b_service, baskets, products, enrollments):
+ROUTERS = (
+    accounts,
+    catalog,
+    b2b,
+    b2b_manager,
+    b2b_service,
+    baskets,
+    orders,
+    staff_products,
+    products,
+    enrollments,
+)
+for router in ROUTERS:
     api.add_router("", router)

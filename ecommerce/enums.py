@@ -101,6 +101,10 @@ class OrderState(models.TextChoices):
     REFUNDED = "refunded", _("Refunded")
 
 
+# The buyer got what they bought, even if it was refunded later.
+COMPLETED_STATES = (OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED)
+
+
 class ReviewCause(models.TextChoices):
     """Why an order whose money came, or was reported, is in review."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, PlainSerializer
 
-from api.http.paging import Paginated
-from api.http.shapes import LEFT_OUT, DecimalText, Id, Input, Omittable, Reply
+from api.accounts.schemas import PublicUser
+from api.http.paging import Offsets, Paginated
+from api.http.shapes import LEFT_OUT, DecimalInput, DecimalText, Id, Input, Omittable, Reply
 
 # An amount as a JSON number, where clients expect one.
 DecimalNumber = Annotated[
@@ -99,6 +100,30 @@ class Product(Reply):
 
 class PaginatedProductList(Paginated[Product]):
     pass
+
+
+class ProductSearch(Offsets):
+    """Which products to list: those whose key, title, SKU or description has every word."""
+
+    search: str = Field(LEFT_OUT, max_length=200, description="A search term.")
+
+
+class ProductRequest(Input):
+    price: DecimalInput
+    description: str = Field(min_length=1)
+    is_active: bool = LEFT_OUT
+
+
+class NewProductRequest(ProductRequest):
+    """A product to create. `readable_id` is the key of the run or program that it sells."""
+
+    readable_id: str = Field(min_length=1)
+
+
+class PatchedProductRequest(Input):
+    price: DecimalInput = LEFT_OUT
+    description: str = Field(LEFT_OUT, min_length=1)
+    is_active: bool = LEFT_OUT
 
 
 # Discounts ----------------------------------------------------------------------------------------------------------
@@ -208,3 +233,177 @@ class ItemRequest(Input):
 
 class PatchedItemRequest(Input):
     product: Id = LEFT_OUT
+
+
+# Orders -------------------------------------------------------------------------------------------------------------
+
+
+class StateEnum(StrEnum):
+    PENDING = "pending"
+    FULFILLED = "fulfilled"
+    CANCELED = "canceled"
+    DECLINED = "declined"
+    ERRORED = "errored"
+    REFUNDED = "refunded"
+    REVIEW = "review"
+    PARTIALLY_REFUNDED = "partially_refunded"
+
+
+class OrderPaging(Offsets):
+    limit: int = Field(20, description="Number of results to return per page.")
+
+
+class OrderStatus(Reply):
+    id: int
+    reference_number: str | None
+    total_price_paid: DecimalText
+    state: StateEnum
+
+
+class Line(Reply):
+    """A line of an order. `unit_price` is the list price of one seat, `total_price` what all of them cost."""
+
+    quantity: int
+    item_description: str
+    unit_price: DecimalText
+    total_price: DecimalText
+    id: int
+    product: Product
+
+
+class OrderHistory(Reply):
+    """An order that was fulfilled, even if it was refunded later."""
+
+    id: int
+    state: StateEnum
+    reference_number: Omittable[str | None]
+    purchaser: PublicUser
+    total_price_paid: DecimalText
+    lines: list[Line]
+    created_on: datetime
+    titles: list[str]
+    updated_on: datetime
+    refund_eligible: bool
+
+
+class PaginatedOrderHistoryList(Paginated[OrderHistory]):
+    pass
+
+
+class ExtendedLegalAddress(Reply):
+    """Whom an order was billed to. `first_name` is the whole name: how it divides isn't known."""
+
+    country: str
+    first_name: Omittable[str]
+    last_name: Omittable[str]
+    street_address_1: Omittable[str]
+    street_address_2: Omittable[str]
+    city: Omittable[str]
+    state: Omittable[str | None]
+    postal_code: Omittable[str]
+    email: str
+
+
+class TransactionLine(Reply):
+    """A line of a receipt. `price` is that of one seat; `discount` and `total_paid` are those of all."""
+
+    quantity: int
+    CEUs: str
+    content_title: str
+    content_type: str
+    readable_id: str
+    start_date: datetime | None
+    end_date: datetime | None
+    total_paid: str
+    discount: str
+    price: str
+
+
+class Nested(Reply):
+    """A code with its discount as it is now, or a discount that applies automatically."""
+
+    id: int
+    created_on: datetime
+    updated_on: datetime
+    amount: DecimalText
+    automatic: Omittable[bool]
+    discount_type: DiscountTypeEnum
+    redemption_type: RedemptionTypeEnum
+    payment_type: Omittable[PaymentTypeEnum | None]
+    max_redemptions: Omittable[int | None]
+    discount_code: str
+    activation_date: Omittable[datetime | None]
+    expiration_date: Omittable[datetime | None]
+    is_bulk: Omittable[bool]
+    is_program_discount: Omittable[bool | None]
+    b2b_sheet_location: Omittable[str | None]
+
+
+class RedeemedDiscount(Reply):
+    redeemed_discount: Nested
+
+
+class ReceiptRefund(Reply):
+    """Money that went back, or is on its way."""
+
+    amount: Omittable[DecimalNumber]
+    date: Omittable[datetime]
+
+
+class ReceiptPayment(Reply):
+    """How an order was paid. `payment_method` says it as the receipt does; the card's number isn't known here."""
+
+    card_number: Omittable[str]
+    card_type: Omittable[str]
+    name: Omittable[str]
+    bill_to_email: Omittable[str]
+    payment_method: Omittable[str]
+
+
+class ReceiptAddress(Reply):
+    line: Omittable[list[str]]
+    postal_code: Omittable[str]
+    state: Omittable[str]
+    city: Omittable[str]
+    country: Omittable[str]
+
+
+class Order(Reply):
+    """An order as its receipt shows it, from what was written down when it was placed and paid."""
+
+    id: int
+    state: StateEnum
+    purchaser: ExtendedLegalAddress
+    total_price_paid: DecimalText
+    lines: list[TransactionLine]
+    discounts: list[RedeemedDiscount]
+    refunds: list[ReceiptRefund]
+    reference_number: Omittable[str | None]
+    created_on: datetime
+    transactions: ReceiptPayment
+    street_address: ReceiptAddress
+    refund_eligible: bool
+
+
+class RefundReasonEnum(StrEnum):
+    ENROLLED_IN_ANOTHER_COURSE = "enrolled_in_another_course"
+    COURSE_NOT_AS_EXPECTED = "course_not_as_expected"
+    TECHNICAL_DIFFICULTIES = "technical_difficulties"
+    FINANCIAL_REASONS = "financial_reasons"
+    OTHER = "other"
+
+
+class RefundRequestRequest(Input):
+    """Which order to refund, and why. `consent_given` says that the buyer agrees to lose the courses."""
+
+    order: Id
+    refund_reason: RefundReasonEnum | Literal[""] = LEFT_OUT
+    refund_reason_text: str = Field(LEFT_OUT, max_length=2000)
+    consent_given: bool = LEFT_OUT
+
+
+class RefundRequest(Reply):
+    order: int
+    refund_reason: Omittable[RefundReasonEnum | Literal[""]]
+    refund_reason_text: Omittable[str]
+    consent_given: Omittable[bool]

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, PlainSerializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+)
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 
@@ -32,6 +40,8 @@ Uri = Annotated[str, Field(json_schema_extra={"format": "uri"})]
 DecimalText = Annotated[
     Decimal, PlainSerializer(str, return_type=str), Field(json_schema_extra={"type": "string", "format": "decimal"})
 ]
+# An amount that a request brings: as text, so that nothing rounds it, or as a number.
+DecimalInput = Annotated[Decimal, WithJsonSchema({"type": "string", "format": "decimal"})]
 
 
 def _split(value: object) -> object:

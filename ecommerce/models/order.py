@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from courses.enums import EnrollmentMode
 from courses.models import Course, CourseRun
-from ecommerce.enums import AttemptState, OrderState, ReviewCause
+from ecommerce.enums import COMPLETED_STATES, AttemptState, OrderState, ReviewCause
 from ecommerce.errors.checkout import WrongOrderState
 from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.product import MAX_SEATS, LineKey, Product
@@ -161,7 +161,7 @@ class Order(TracedModel):
     @property
     def is_completed(self) -> bool:
         """Whether the buyer got what they bought, even if it was refunded later."""
-        return self.state in {OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED, OrderState.REFUNDED}
+        return self.state in COMPLETED_STATES
 
     @property
     def second_payments(self) -> list[PaymentAttempt]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from courses.selectors.run_dates import format_run_dates
 from ecommerce.enums import (
+    COMPLETED_STATES,
     COUNTED_REFUND_STATES,
     FAILED_REFUND_STATES,
     RESERVED_REFUND_STATES,
@@ -26,6 +27,9 @@ from ecommerce.selectors.refund_window import RefundWindow, refund_window
 from ecommerce.selectors.shop import shop_settings
 from mitxonline.kernel.addresses import format_address
 from mitxonline.kernel.money import Money
+
+# Fewer digits than this are an id that the database can hold.
+ID_DIGITS = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,19 +210,41 @@ class ReceiptData:
 
 def receipt_for(*, user_id: int, number: str) -> Receipt:
     """Return one order of this buyer, by its number in any case. Raises OrderUnknown, also for orders of others."""
+    return _find_receipt(orders_with_refunds().of(user_id).filter(number__iexact=number))
+
+
+def receipt_by_id(*, user_id: int, order_id: int) -> Receipt:
+    """Return one order of this buyer. Raises OrderUnknown, also for orders of others."""
+    return _find_receipt(orders_with_refunds().of(user_id).filter(pk=order_id))
+
+
+def orders_with_refunds() -> OrderQuerySet:
+    """Return orders with what their receipts need; `make_receipts` makes these."""
     shown = Refund.objects.filter(
         Q(state__in=(*COUNTED_REFUND_STATES, *RESERVED_REFUND_STATES))
         | Q(state__in=FAILED_REFUND_STATES, took_effect_at__isnull=False) & ~Q(gateway_refund_id="")
     )
-    orders = _with_lines_and_attempts().prefetch_related(
+    return _with_lines_and_attempts().prefetch_related(
         Prefetch("refunds", queryset=shown.select_related("attempt").order_by("recorded_at", "pk")),
         "refund_requests",
         "disputes",
     )
-    order = orders.of(user_id).filter(number__iexact=number).first()
-    if order is None:
+
+
+def make_receipts(orders: Collection[Order]) -> list[Receipt]:
+    """Make the receipts of `orders_with_refunds`; two queries where any line is a program, whatever the number."""
+    prefetch_program_courses(line for order in orders for line in order.lines.all())
+    return [_make_receipt(order) for order in orders]
+
+
+def _find_receipt(orders: OrderQuerySet) -> Receipt:
+    receipts = make_receipts(orders[:1])
+    if not receipts:
         raise OrderUnknown
-    prefetch_program_courses(order.lines.all())
+    return receipts[0]
+
+
+def _make_receipt(order: Order) -> Receipt:
     refunds = [refund for refund in order.refunds.all() if refund.origin != RefundOrigin.BANK or refund.is_alive]
     alive = tuple(refund for refund in refunds if refund.is_alive)
     # A refund that failed is no news once a later refund of the same payment has taken its place.
@@ -238,12 +264,31 @@ def receipt_for(*, user_id: int, number: str) -> Receipt:
     )
 
 
+def find_order(*, user_id: int, name: str) -> Order:
+    """Return one order of this buyer by its id or its number. Raises OrderUnknown, also for orders of others."""
+    is_id = name.isascii() and name.isdigit() and len(name) < ID_DIGITS
+    wanted = Q(pk=int(name)) if is_id else Q(number__iexact=name)
+    order = Order.objects.of(user_id).filter(wanted).first()
+    if order is None:
+        raise OrderUnknown
+    return order
+
+
 def orders_of(user_id: int) -> OrderQuerySet:
     """Return the buyer's orders with their lines and attempts, newest first, without those canceled.
 
     A list shows orders, not receipts: their refunds aren't read, so a list can't say what was refunded.
     """
     return _with_lines_and_attempts().of(user_id).exclude(state=OrderState.CANCELED)
+
+
+def completed_orders_of(user_id: int) -> OrderQuerySet:
+    """Return the orders whose buyer got what they bought, with what `refund_window` reads."""
+    return (
+        orders_of(user_id)
+        .filter(state__in=COMPLETED_STATES)
+        .prefetch_related("lines__courses__run", "refund_requests", "disputes")
+    )
 
 
 def receipt_data(receipt: Receipt, *, now: datetime, shop: ShopSettings | None = None) -> ReceiptData:

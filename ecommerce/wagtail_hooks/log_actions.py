@@ -61,6 +61,7 @@ ACTIONS = (
     ("ecommerce.invoice.pause", _("Pause reminders"), _("Paused the reminders of an invoice")),
     ("ecommerce.invoice.resume", _("Resume reminders"), _("Resumed the reminders of an invoice")),
     ("ecommerce.customer.account", _("Give seats to an account"), _("Gave a customer’s seats to another account")),
+    ("ecommerce.product.change", _("Change product"), _("Changed a product")),
     ("ecommerce.product.price", _("Change price"), _("Changed a price")),
 )
 

@@ -31,18 +31,7 @@ MISSING: frozenset[str] = frozenset(
         "discounts_redemptions_partial_update",
         "discounts_redemptions_destroy",
         # orders
-        "orders_history_list",
-        "orders_history_retrieve",
-        "orders_receipt_retrieve",
-        "orders_refund_requests_create",
-        "orders_status_retrieve",
         # products
-        "products_all_list",
-        "products_all_create",
-        "products_all_retrieve",
-        "products_all_update",
-        "products_all_partial_update",
-        "products_all_destroy",
         # user_search
         # userinfo
         # users

@@ -6,6 +6,7 @@ their price. Baskets show the new one, and checkout asks the buyer again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +20,7 @@ from courses.models import CourseRun, Program
 from ecommerce.errors.admin import ProductRefused
 from ecommerce.models import PriceChange, Product
 from mitxonline.kernel import audit
+from mitxonline.kernel.errors import NotFound
 from mitxonline.kernel.money import Money
 
 
@@ -44,10 +46,13 @@ class ProductChange:
     changed: tuple[str, ...]
 
 
-def put_on_sale(*, draft: ProductDraft, by_id: int | None, now: datetime, reason: str = "") -> ProductChange:
+def put_on_sale(
+    *, draft: ProductDraft, by_id: int | None, now: datetime, reason: str = "", only_new: bool = False
+) -> ProductChange:
     """Create the product of a run or program in a mode, or give it this price. Doing it twice changes nothing.
 
-    Without a SKU a new product gets the key of its run or program. Raises ProductRefused with the first problem.
+    Without a SKU a new product gets the key of its run or program. With `only_new` one that exists is refused. Raises
+    ProductRefused with the first problem.
     """
     run = CourseRun.all_objects.filter(courseware_id=draft.item).first()
     program = None if run is not None else Program.objects.filter(readable_id=draft.item).first()
@@ -61,18 +66,59 @@ def put_on_sale(*, draft: ProductDraft, by_id: int | None, now: datetime, reason
             product = Product(course_run=run, program=program, mode=draft.mode, sku=draft.item)
         elif product.requires_code:
             raise ProductRefused(field="item", sentence=_("This product belongs to a contract, which sets its price."))
+        elif only_new:
+            sentence = _("“%(key)s” is product %(id)d already. Change that one.")
+            raise ProductRefused(field="item", sentence=sentence % {"key": draft.item, "id": product.pk})
         columns: dict[str, object] = {"price": draft.price, "currency": draft.currency}
         columns |= {"sku": draft.sku} if draft.sku else {}
-        columns |= {"description": draft.description} if draft.description is not None else {}
-        columns |= {"is_active": draft.is_active} if draft.is_active is not None else {}
-        changed = tuple(name for name, value in columns.items() if getattr(product, name) != value)
-        for name in changed:
-            setattr(product, name, columns[name])
+        changed = _set_columns(product, columns, description=draft.description, is_active=draft.is_active)
         if is_new or changed:
             _validate(product)
             product.save()
             record_price(product, before=before, by_id=by_id, now=now, reason=reason)
     return ProductChange(product=product, is_new=is_new, changed=() if is_new else changed)
+
+
+def change_product(
+    *,
+    product_id: int,
+    price: Decimal | None = None,
+    description: str | None = None,
+    is_active: bool | None = None,
+    by_id: int | None,
+    now: datetime,
+) -> Product:
+    """Change a product's price, description or sale; None leaves them as they are.
+
+    Raises NotFound, also for a contract's product, and ProductRefused with the first problem.
+    """
+    with transaction.atomic():
+        product = Product.objects.filter(requires_code=False, pk=product_id).locked().first()
+        if product is None:
+            raise NotFound
+        before = product.money
+        prices = {"price": price} if price is not None else {}
+        changed = _set_columns(product, prices, description=description, is_active=is_active)
+        if changed:
+            _validate(product)
+            product.save(update_fields=[*changed, "updated_at"])
+            record_price(product, before=before, by_id=by_id, now=now)
+        if others := [name for name in changed if name != "price"]:
+            audit.record(product, "ecommerce.product.change", by_id=by_id, data={"fields": others})
+    return product
+
+
+def _set_columns(
+    product: Product, columns: Mapping[str, object], *, description: str | None, is_active: bool | None
+) -> tuple[str, ...]:
+    """Set what differs. Return its names."""
+    wanted = dict(columns)
+    wanted |= {"description": description} if description is not None else {}
+    wanted |= {"is_active": is_active} if is_active is not None else {}
+    changed = tuple(name for name, value in wanted.items() if getattr(product, name) != value)
+    for name in changed:
+        setattr(product, name, wanted[name])
+    return changed
 
 
 def record_price(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from ecommerce.models import Order
 from ecommerce.selectors.baskets import BasketOwner
 from ecommerce.services.baskets.baskets import add_products
 from mitxonline.kernel import clock
 from tests.api.world import Row, World
-from tests.factories import make_code, make_discount, make_product
+from tests.factories import make_code, make_discount, make_product, make_run
+from tests.factories.orders import make_paid_order
 
 BASKET = {"parent_lookup_basket": "{basket}"}
 ITEM = {**BASKET, "id": "{item}"}
+PRICE = {"price": "99.00", "description": "The spring start"}
+CONSENT = {"consent_given": True}
 
 
 def products(world: World) -> dict[str, Any]:
@@ -20,6 +24,14 @@ def products(world: World) -> dict[str, Any]:
 
 def other_product(world: World) -> dict[str, Any]:
     return {"product": int(world.things["other_product"])}
+
+
+def refund(world: World) -> dict[str, Any]:
+    return {"order": int(world.things["order"]), "refund_reason": "other", "refund_reason_text": "Ill.", **CONSENT}
+
+
+def new_product(world: World) -> dict[str, Any]:
+    return {"readable_id": world.things["unsold_run"], **PRICE}
 
 
 ROWS = (
@@ -41,6 +53,17 @@ ROWS = (
     Row("baskets_items_update", "fonnnnfn", path=ITEM, body=other_product),
     Row("baskets_items_partial_update", "fonnnnfn", path=ITEM, body=other_product),
     Row("baskets_items_destroy", "fonnnnfn", path=ITEM),
+    Row("orders_history_list", "fooooofo"),
+    Row("orders_history_retrieve", "fonnnnfn", path={"id": "{order}"}),
+    Row("orders_receipt_retrieve", "fonnnnfn", path={"id": "{order}"}),
+    Row("orders_refund_requests_create", "fonnnnfn", body=refund),
+    Row("orders_status_retrieve", "fonnnnfn", path={"order_id": "{order}"}),
+    Row("products_all_list", "ffffoofo"),
+    Row("products_all_create", "ffffoffo", body=new_product),
+    Row("products_all_retrieve", "ffffoofo", path={"id": "{product}"}),
+    Row("products_all_update", "ffffoffo", path={"id": "{product}"}, body=PRICE),
+    Row("products_all_partial_update", "ffffoffo", path={"id": "{product}"}, body={"is_active": False}),
+    Row("products_all_destroy", "ffffoffo", path={"id": "{product}"}),
     Row("products_list", "oooooooo"),
     Row("products_retrieve", "oooooooo", path={"id": "{product}"}),
     Row("products_user_flexible_price_retrieve", "oooooooo", path={"id": "{product}"}),
@@ -48,10 +71,13 @@ ROWS = (
 
 
 def make_things(world: World) -> None:
-    """The learner has a product in their basket; nobody else has one."""
+    """The learner has a product in their basket, and an order; nobody else has one."""
     product, other = make_product(), make_product(price="99.00")
     make_code(make_discount(), text="SPRING10")
     owner = BasketOwner(user_id=world.people["learner"].pk)
     basket = add_products(owner=owner, product_ids=[product.pk], now=clock.now())
     world.things |= {"product": str(product.pk), "other_product": str(other.pk), "basket": str(basket.pk)}
+    world.things["order"] = str(make_paid_order(make_product(), buyer=world.people["learner"]).pk)
+    Order.objects.update(placed_at=clock.now(), fulfilled_at=clock.now())
+    world.things["unsold_run"] = make_run().courseware_id
     world.things["item"] = str(basket.items.get().pk)
