@@ -36,6 +36,10 @@ _ENDINGS = (
     "store test tk top uk us win work xyz"
 )
 _KNOWN_ENDINGS = frozenset(_ENDINGS.split())
+# What stands behind a comma and is no first name.
+_SUFFIX_WORDS = "jr sr ii iii iv phd dphil edd md dds dvm jd mba msc bsc ma ba esq inc llc ltd plc gmbh ag"
+_SUFFIXES = frozenset(_SUFFIX_WORDS.split())
+_LONGEST_DEGREE = 5  # letters in capitals: RN, MPH, FRCPC
 _TITLES = frozenset({"med", "nat", "phil", "jur", "rer", "ing", "habil", "oec", "pol", "theol"})
 
 
@@ -67,6 +71,14 @@ def clean_sent_name(text: str, *, max_length: int = NAME_MAX_LENGTH) -> str:
     return "" if has_address(name) else name[:max_length].strip()
 
 
+def order_name(name: str) -> str:
+    """Return the name in the order it is spoken in: “Doe, Jane” is Jane Doe, and “Jane Doe, PhD” stays."""
+    family, comma, given = (part.strip() for part in name.partition(","))
+    if not (family and comma and given) or "," in given or _is_suffix(given, of=family):
+        return name
+    return f"{given} {family}"
+
+
 def check_name(name: str) -> None:
     """Raise ValidationError if the name has an address in it. A validator of forms and models."""
     if has_address(name):
@@ -84,6 +96,13 @@ class NameField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         return clean_name(super().to_python(value) or "")
+
+
+def _is_suffix(text: str, *, of: str) -> bool:
+    words = [word.replace(".", "") for word in text.split()]
+    if all(word.casefold() in _SUFFIXES for word in words):
+        return True
+    return of != of.upper() and all(word.isupper() and 1 < len(word) <= _LONGEST_DEGREE for word in words)
 
 
 def _plain(name: str) -> str:

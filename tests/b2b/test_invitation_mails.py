@@ -108,6 +108,16 @@ class TestTheMail:
         assert "Take my seat" in html
         assert not [line for line in sent.body.splitlines() if "&" in line], "plain text is not escaped"
 
+    def test_someone_listed_by_their_family_name_is_greeted_as_one_speaks(self, run: ContractRun, dana: User) -> None:
+        dana.name = "Whitfield, Dana"
+        dana.save()
+        person = Recipient(INES, "Caldera, Ines")
+        hand_out(HandOutRequest(contract_run_id=run.pk, recipients=[person]), by_id=dana.pk, now=NOON)
+        send_mails(mail_ids())
+        body = mail.outbox[0].body
+        assert "Hello Ines Caldera," in body
+        assert "Dana Whitfield from Northgate Health gave you a seat" in body
+
     def test_the_mail_has_price_dates_and_contact(self, run: ContractRun) -> None:
         ContractTerms.objects.update(
             price=49, start=clock.date_of(NOON) + timedelta(days=30), codes_only_for_assignee=True

@@ -9,7 +9,7 @@ from django import forms
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitxonline.kernel.names import NameField, clean_name, clean_sent_name, has_address
+from mitxonline.kernel.names import NameField, clean_name, clean_sent_name, has_address, order_name
 
 LINKS = [
     "https://evil.example/win free prize",
@@ -95,6 +95,29 @@ def test_an_address_in_a_name_from_a_provider_is_left_out(text: str) -> None:
 def test_names_of_many_kinds_stay_as_they_are(name: str) -> None:
     assert NameField().clean(name) == name
     assert clean_sent_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [
+        ("Doe, Jane", "Jane Doe"),
+        ("DOE, JANE ANN", "JANE ANN DOE"),
+        ("van der Berg, Jan", "Jan van der Berg"),
+        ("LEE, IAN", "IAN LEE"),
+        ("Jane Doe", "Jane Doe"),
+        ("Jane Doe, PhD", "Jane Doe, PhD"),
+        ("Jane Doe, Ph.D. M.D.", "Jane Doe, Ph.D. M.D."),
+        ("Jane Doe, FRCPC", "Jane Doe, FRCPC"),
+        ("Doe, Jr., Jane", "Doe, Jr., Jane"),
+        ("Acme, Inc.", "Acme, Inc."),
+        ("Doe,", "Doe,"),
+        (", Jane", ", Jane"),
+        ("", ""),
+    ],
+)
+def test_a_family_name_before_a_comma_is_spoken_last(written: str, spoken: str) -> None:
+    assert order_name(written) == spoken
+    assert order_name(spoken) == spoken
 
 
 def test_an_invisible_name_is_a_missing_name() -> None:

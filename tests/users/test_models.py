@@ -73,6 +73,7 @@ def test_a_superuser_may_do_everything() -> None:
     [
         ("Ada Lovelace", "Ada", "Lovelace", "AL", "Ada Lovelace"),
         ("  Ada   King  Lovelace ", "Ada", "King Lovelace", "AL", "  Ada   King  Lovelace "),
+        ("King Lovelace, Ada", "Ada", "King Lovelace", "AL", "King Lovelace, Ada"),
         ("ada", "ada", "", "A", "ada"),
         ("", "ada.l", "", "A", "ada.l@example.org"),
         ("Émile", "Émile", "", "É", "Émile"),

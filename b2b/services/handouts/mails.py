@@ -33,7 +33,7 @@ from ecommerce.selectors.registration import find_opened_run, name_giver
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel import clock
 from mitxonline.kernel.mail import build_email, send_email
-from mitxonline.kernel.names import clean_name, has_address
+from mitxonline.kernel.names import clean_name, has_address, order_name
 from mitxonline.kernel.ratelimit import RateLimit
 from mitxonline.kernel.remote import RemoteAvoided
 from mitxonline.users.models import User
@@ -145,7 +145,7 @@ def send_example(event: ExampleRequested) -> None:
     context: dict[str, object] = {
         "kind": MailKind.INVITATION,
         "name": "",
-        "sender": "" if has_address(sender.name) else sender.name,
+        "sender": "" if has_address(sender.name) else order_name(sender.name),
         "code": text,
         "link": redeem_url(text),
         "address": event.email if terms.codes_only_for_assignee and not is_shared else "",
@@ -322,7 +322,7 @@ def _build_context(mail: HandOutMail) -> dict[str, object]:
     return {
         "kind": mail.kind,
         # The e-mail is sent in our name, so a "name" must not smuggle in a link.
-        "name": "" if has_address(hand_out.name) else hand_out.name,
+        "name": "" if has_address(hand_out.name) else order_name(hand_out.name),
         "sender": _sender_name(hand_out),
         "code": text,
         "link": redeem_url(text),
@@ -380,7 +380,7 @@ def _sender_name(hand_out: HandOut) -> str:
     sender: User | None = hand_out.given_by
     if sender is None or has_address(sender.name) or not _gives_codes(hand_out):
         return ""
-    return sender.name
+    return order_name(sender.name)
 
 
 def _reply_to(hand_out: HandOut) -> list[str]:

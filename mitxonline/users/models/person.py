@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mitxonline.kernel import clock
 from mitxonline.kernel.mail import UNREACHABLE_DOMAIN
-from mitxonline.kernel.names import clean_name, has_address
+from mitxonline.kernel.names import clean_name, has_address, order_name
 from mitxonline.kernel.text import normalize_email
 from mitxonline.kernel.zones import find_zone, validate_zone
 from mitxonline.users.managers import UserManager
@@ -121,7 +121,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def first_name(self) -> str:
         """The first word of the name, or the part of the address before the @."""
-        return next(iter(self.name.split()), "") or self.email.partition("@")[0]
+        return next(iter(order_name(self.name).split()), "") or self.email.partition("@")[0]
 
     @property
     def greeting_name(self) -> str:
@@ -132,7 +132,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def last_name(self) -> str:
         """The rest of the name, for some of Wagtail's pages."""
-        return " ".join(self.name.split()[1:])
+        return " ".join(order_name(self.name).split()[1:])
 
     @property
     def zone(self) -> ZoneInfo | None:
@@ -146,7 +146,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def display_initials(self) -> str:
         """One or two letters that stand in for a picture."""
-        words = self.name.split()
+        words = order_name(self.name).split()
         letters = words[0][0] + words[-1][0] if len(words) > 1 else (self.name.strip() or self.email)[:1]
         return letters.upper()
 
