@@ -103,7 +103,17 @@ class Unmoderated:
         """Return None even if the site has a workflow for all pages."""
 
 
-class OrganizationIndexPage(Unmoderated, Page):
+class NotPublic:
+    """Keep the address from Wagtail: staff would be offered “View live”, which is for members or no one.
+
+    Nor does Wagtail redirect from an old address, by which anyone could tell that there is such an organization.
+    """
+
+    def get_url_parts(self, *args: Any, **kwargs: Any) -> None:
+        """Return None, which is Wagtail's word for a page without an address."""
+
+
+class OrganizationIndexPage(Unmoderated, NotPublic, Page):
     """The parent of all organizations. Visitors get 404."""
 
     max_count = 1  # that staff create; `create_or_update_site` makes one for each further site
@@ -122,7 +132,7 @@ class OrganizationIndexPage(Unmoderated, Page):
         return ContractRights(user, self)
 
 
-class OrganizationPage(Unmoderated, Page):
+class OrganizationPage(Unmoderated, NotPublic, Page):
     """An organization that buys seats: what its members read about it, and its keys."""
 
     name = models.CharField(_("name"), max_length=255)
@@ -252,7 +262,7 @@ class OrganizationPage(Unmoderated, Page):
         return ContractRights(user, self)
 
 
-class ContractPage(Unmoderated, Page):
+class ContractPage(Unmoderated, NotPublic, Page):
     """The terms of a contract as an editor wrote them. The terms in force are in `ContractTerms`."""
 
     base_form_class = ScheduledPageForm
@@ -332,9 +342,6 @@ class ContractPage(Unmoderated, Page):
 
     def __str__(self) -> str:
         return self.name or self.title
-
-    def get_url_parts(self, *args: Any, **kwargs: Any) -> None:
-        """Return None, so that the admin doesn't offer “View live”."""
 
     def serve(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Raise 404: members see the contract on their organization's page."""

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
+from wagtail.contrib.redirects.models import Redirect
 from wagtail.models import Page
 from wagtail.test.utils.form_data import inline_formset, nested_form_data, rich_text
 
@@ -163,8 +164,18 @@ def test_a_key_that_no_run_carries_yet_can_change(admin: Client) -> None:
     assert OrganizationPage.objects.get().org_key == "Northgate"
 
 
-def test_nothing_links_to_a_contracts_missing_address(admin: Client, contract: ContractPage) -> None:
-    assert contract.url is None
-    page = admin.get(reverse("wagtailadmin_explore", args=[contract.get_parent().pk]))
-    assert page.status_code == 200
-    assert admin.get(reverse("wagtailadmin_pages:edit", args=[contract.pk])).status_code == 200
+def test_nothing_links_staff_to_addresses_that_are_for_members_or_no_one(admin: Client, contract: ContractPage) -> None:
+    organization = contract.get_parent()
+    for page in (organization.get_parent(), organization, contract):
+        assert (page.specific.url, page.specific.full_url) == (None, None)
+        for name in ("wagtailadmin_explore", "wagtailadmin_pages:edit"):
+            answer = admin.get(reverse(name, args=[page.pk]))
+            assert answer.status_code == 200
+            assert "View live" not in answer.content.decode()
+
+
+def test_a_renamed_organization_leaves_no_redirect_that_tells_of_it(contract: ContractPage) -> None:
+    organization = contract.get_parent().specific
+    organization.slug = "another-name"
+    organization.save()
+    assert not Redirect.objects.exists()
