@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from mitxonline.kernel.hosts import is_placeholder
+from mitxonline.kernel.hosts import is_host, is_placeholder
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
+_PORTS = {"http": 80, "https": 443}
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -56,6 +57,31 @@ def http_address(name: str, default: str = "") -> str:
     if text and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname):
         raise ImproperlyConfigured(f"{name} isn't an address. It begins with https:// and has a host.")
     return text
+
+
+def read_origins(name: str) -> list[str]:
+    """Read origins by commas and write them as browsers send them: in small letters, without the scheme's own port.
+
+    No wildcard, which would stand for every site.
+    """
+    return [_read_origin(name, each.strip().rstrip("/")) for each in env.str(name, "").split(",") if each.strip()]
+
+
+def _read_origin(name: str, text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+        host = parts.hostname or ""
+        host = host if ":" in host else host.encode("idna").decode()
+    except ValueError:
+        parts, port, host = urlsplit(""), None, ""
+    is_origin = text.lower() == f"{parts.scheme}://{parts.netloc}".lower() and "@" not in text
+    if not is_host(host) or parts.scheme not in _PORTS or not is_origin:
+        raise ImproperlyConfigured(
+            f"{name} has to list origins, such as https://portal.your-school.edu without a path."
+        )
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + ("" if port in (None, _PORTS[parts.scheme]) else f":{port}")
 
 
 def positive(name: str, default: int, *, least: int = 0) -> int:

@@ -13,9 +13,8 @@ from django.test import Client
 from dev.embedded.places import PROJECT
 from mitxonline import health, logs
 from mitxonline.kernel.breaker import permit
-from mitxonline.settings.env import require
+from mitxonline.settings.env import read_origins, require
 from mitxonline.settings.parts.cybersource import PARTS
-from mitxonline.settings.parts.payments import payment_page_origins
 from tests.ops.deploy_check import COMPLETE, REQUIRED, manage
 
 WORDS = "({})".format("|".join(REQUIRED))
@@ -71,7 +70,7 @@ def test_production_runs_where_nothing_embedded_is_installed() -> None:
 
 def read_variables() -> set[str]:
     """Every variable the code, the Procfile or the compose file reads."""
-    calls = r"env\.\w+\(|environ(?:\.get\(|\[)|(?:http_address|positive|set_default|_roles)\("
+    calls = r"env\.\w+\(|environ(?:\.get\(|\[)|(?:http_address|positive|read_origins|set_default|_roles)\("
     reading = re.compile(rf"""(?:{calls})\s*["']([A-Z][A-Z0-9_]+)["']""")
     names = set(PARTS.values())  # read by a loop
     for path in (*Path(PROJECT, "mitxonline").rglob("*.py"), *Path(PROJECT, "dev").rglob("*.py")):
@@ -133,22 +132,46 @@ def test_health_names_who_gives_no_answer_and_stays_well(client: Client, db: Non
 @pytest.mark.parametrize(
     ("named", "origins"),
     [
-        ("", ["https://checkout.stripe.com"]),
+        ("", []),
         ("https://pay.example.com", ["https://pay.example.com"]),
+        (
+            "HTTPS://Pay.Example.com:443/, http://pay.example.com:80",
+            ["https://pay.example.com", "http://pay.example.com"],
+        ),
+        ("https://pay.example.com:8443,http://[::1]:80", ["https://pay.example.com:8443", "http://[::1]"]),
+        ("https://Zürich.example", ["https://xn--zrich-kva.example"]),
         (
             " https://pay.example.com/ , https://checkout.stripe.com",
             ["https://pay.example.com", "https://checkout.stripe.com"],
         ),
     ],
 )
-def test_payment_pages_may_have_an_origin_of_ones_own(named: str, origins: list[str]) -> None:
-    assert payment_page_origins(named, default=["https://checkout.stripe.com"]) == origins
+def test_origins_are_read_as_browsers_send_them(
+    named: str, origins: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CORS_ORIGIN_WHITELIST", named)
+    assert read_origins("CORS_ORIGIN_WHITELIST") == origins
 
 
-@pytest.mark.parametrize("named", ["pay.example.com", "https://pay.example.com/c/pay", "*", "javascript:alert(1)"])
-def test_invalid_origins_are_refused_at_start(named: str) -> None:
+@pytest.mark.parametrize(
+    "named",
+    [
+        "pay.example.com",
+        "https://pay.example.com/c/pay",
+        "https://pay.example.com?x",
+        "https://me@pay.example.com",
+        "https://*.example.com",
+        "https://pay.example.com:99999",
+        "https://[::1",
+        "*",
+        "javascript:alert(1)",
+        "https://",
+    ],
+)
+def test_what_is_no_origin_is_refused_at_start(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAYMENT_PAGE_ORIGINS", named)
     with pytest.raises(ImproperlyConfigured, match="PAYMENT_PAGE_ORIGINS"):
-        payment_page_origins(named, default=[])
+        read_origins("PAYMENT_PAGE_ORIGINS")
 
 
 def test_stripes_addresses_come_from_the_environment() -> None:

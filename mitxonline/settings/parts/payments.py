@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, cast
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from mitxonline.settings.env import env, http_address
+from mitxonline.settings.env import env, http_address, read_origins
 from mitxonline.settings.parts.gateway_accounts import read_accounts
 from mitxonline.settings.parts.paypal import PAYPAL_ACCOUNTS, PAYPAL_PAGES, PAYPAL_TEST_MODE
 
@@ -61,18 +60,6 @@ def _refuse_unless_suitable(key: str, host: str, *, wants_live: bool) -> None:
         )
 
 
-def payment_page_origins(names: str, *, default: Sequence[str]) -> list[str]:
-    """Read the origins of payment pages from a comma-separated list, or return the default ones if it is empty."""
-    origins = [each.strip().rstrip("/") for each in names.split(",") if each.strip()]
-    for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("https", "http") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
-            raise ImproperlyConfigured(
-                "PAYMENT_PAGE_ORIGINS has to list origins, such as https://pay.example.com without a path."
-            )
-    return origins or list(default)
-
-
 STRIPE_ACCOUNTS = stripe_accounts(
     {
         "secret_key": env.str("STRIPE_SECRET_KEY", ""),
@@ -93,8 +80,8 @@ STRIPE_TOLERANCE = 300
 
 # Where the checkout button may lead besides our own pages (form-action of the content security policy): Stripe's page,
 # or your own domains if it is served from there, and the pages of the other gateways.
-PAYMENT_PAGE_ORIGINS = payment_page_origins(
-    env.str("PAYMENT_PAGE_ORIGINS", ""), default=["https://checkout.stripe.com"] if STRIPE_ACCOUNTS else []
+PAYMENT_PAGE_ORIGINS = read_origins("PAYMENT_PAGE_ORIGINS") or (
+    ["https://checkout.stripe.com"] if STRIPE_ACCOUNTS else []
 )
 if PAYPAL_ACCOUNTS:
     PAYMENT_PAGE_ORIGINS.append(PAYPAL_PAGES[PAYPAL_TEST_MODE])

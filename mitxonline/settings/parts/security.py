@@ -1,27 +1,11 @@
 """What browsers may do with our pages, and rules for passwords."""
 
-from urllib.parse import urlsplit
-
 from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF, UNSAFE_INLINE
-from django.core.exceptions import ImproperlyConfigured
 
-from mitxonline.settings.env import env, positive
+from mitxonline.settings.env import env, positive, read_origins
 from mitxonline.settings.parts.payments import PAYMENT_PAGE_ORIGINS
 from mitxonline.settings.parts.sso import SIGN_IN_ORIGINS
-
-
-def allowed_origins(text: str) -> list[str]:
-    """Read origins by commas: scheme and host, as browsers send them. No wildcard, which would allow every site."""
-    origins = [each.strip().rstrip("/") for each in text.split(",") if each.strip()]
-    for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("https", "http") or not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
-            raise ImproperlyConfigured(
-                "CORS_ORIGIN_WHITELIST has to list origins, such as https://portal.your-school.edu without a path."
-            )
-    return origins
-
 
 # Video players that editors may embed in a page.
 _PLAYERS = ["https://www.youtube-nocookie.com", "https://www.youtube.com", "https://player.vimeo.com"]
@@ -68,7 +52,7 @@ CSRF_COOKIE_SAMESITE = "Lax"
 # allowed besides.
 API_PREFIX = "/api/"
 CORS_URLS_REGEX = r"^/api/.*$"
-CORS_ORIGIN_WHITELIST = allowed_origins(env.str("CORS_ORIGIN_WHITELIST", ""))
+CORS_ORIGIN_WHITELIST = read_origins("CORS_ORIGIN_WHITELIST")
 CORS_ALLOW_CREDENTIALS = env.bool("CORS_ALLOW_CREDENTIALS", False)
 CORS_ALLOW_HEADERS = (*default_headers, "if-none-match")
 CORS_EXPOSE_HEADERS = (
