@@ -134,6 +134,16 @@ def test_wrong_and_missing_values_are_listed_together() -> None:
 
 
 @pytest.mark.usefixtures("secrets")
+def test_what_was_given_beside_a_wrong_value_is_not_called_missing() -> None:
+    before = state()
+    said = refusal(*COMPLETE, "--payment-processors=paypal")
+    assert said.splitlines()[0] == "Nothing was changed."
+    [line] = said.splitlines()[1:]
+    assert line.startswith("--payment-processors: “paypal” isn’t configured")
+    assert state() == before
+
+
+@pytest.mark.usefixtures("secrets")
 def test_a_second_run_changes_nothing_and_what_is_not_given_stays() -> None:
     run(*COMPLETE)
     before = state()

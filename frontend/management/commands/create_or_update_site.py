@@ -176,10 +176,9 @@ class Command(OperatorCommand):
                 try:
                     done = set_up_site(wish, values)
                 except ShopRefused as refused:
-                    known = unset | set(refused.problems)
-                    shop = refused.shop
-                    if shop is None:  # its site is refused, so nothing is stored that could be looked at
-                        shop, known = shop_of_site(0), known | {name for name, value in values.items() if value}
+                    # Nothing was stored, so what was given isn't in the shop.
+                    known = unset | set(refused.problems) | {name for name, value in values.items() if value}
+                    shop = refused.shop or shop_of_site(0)
                     sentences = [*refused.sentences, *_name_options(refused.problems), *_list_missing(shop, known)]
                     raise SetupRefused(*sentences) from refused
                 if missing := list(_list_missing(done.shop, unset)):
