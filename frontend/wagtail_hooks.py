@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -16,16 +19,14 @@ from wagtail.permission_policies import ModelPermissionPolicy
 
 from ecommerce.models import ShopSettings
 from ecommerce.models.shop_settings import CONNECT
-from frontend.site.site_check import SiteFinding, all_site_ids, check_sites
+from frontend.site.last_check import ask_for_check, find_last_check
+from frontend.site.site_check import SiteFinding
 from mitxonline.kernel import clock
 from mitxonline.staff.pages import StaffPage, menu_item_for
 
-# For each system: a page waits shorter than the command.
-PAGE_SECONDS = 2.0
-
 
 class SiteCheckPage(StaffPage):
-    """What needs fixing first, then what is fine, by site and system."""
+    """What a worker found last: what needs fixing first, then what is fine, by site and system."""
 
     permission_policy = ModelPermissionPolicy(ShopSettings)
     permission_required = "connect"
@@ -33,15 +34,21 @@ class SiteCheckPage(StaffPage):
     header_icon = "check"
     template_name = "frontend/admin/site_check.html"
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        ask_for_check(now=clock.now())
+        return redirect("site_check:index")
+
+    def get_template_names(self) -> list[str]:
+        return ["frontend/admin/site_check_result.html"] if "result" in self.request.GET else [self.template_name]
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
-        is_asked = "check" in self.request.GET
-        findings = check_sites(all_site_ids(), now=clock.now(), seconds=PAGE_SECONDS) if is_asked else []
-        bad = [each for each in findings if each.needs_fixing]
+        last = find_last_check(now=clock.now())
         return context | {
-            "is_asked": is_asked,
-            "bad": bad,
-            "systems": _group(each for each in findings if not each.needs_fixing),
+            "last": last,
+            "bad": [each for each in last.findings if each.needs_fixing],
+            "systems": _group(each for each in last.findings if not each.needs_fixing),
+            "queue": settings.REMOTE_QUEUE,
             "url": reverse("site_check:index"),
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,6 +43,8 @@ from mitxonline.users.sso.diagnosis import diagnose
 from mitxonline.users.sso.findings import ProviderReport, SetupFinding, State
 
 WORKER_SECONDS = 2.0  # for all workers to answer
+# How the parts of a finding are called in JSON.
+ROW = ("site", "system", "subject", "state", "sentence")
 
 Findings: TypeAlias = Iterator[SetupFinding]
 
@@ -57,6 +59,16 @@ class SiteFinding:
     @property
     def needs_fixing(self) -> bool:
         return self.finding.state is State.MISSING
+
+    def to_row(self) -> dict[str, str]:
+        """Return what programs read, by the names of ROW."""
+        each = self.finding
+        return dict(zip(ROW, (self.site, each.provider, each.subject, each.state.value, each.sentence), strict=True))
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, str]) -> SiteFinding:
+        site, provider, subject, state, sentence = (row[name] for name in ROW)
+        return cls(site, SetupFinding(provider, subject, State(state), sentence))
 
 
 def check_sites(site_ids: Iterable[int], *, now: datetime, seconds: float) -> list[SiteFinding]:

@@ -8,6 +8,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+import requests
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
@@ -15,7 +16,9 @@ from wagtail.models import Page, Site
 
 from ecommerce.models import ShopSettings
 from ecommerce.models.shop_values import seal
-from frontend.site import here
+from frontend import tasks
+from frontend.models import CheckState, SiteCheck
+from frontend.site import here, last_check
 from frontend.site.site_check import check_sites
 from mitxonline.coordinator.models import ScheduledTask
 from mitxonline.kernel import clock
@@ -195,17 +198,90 @@ def test_the_command_ends_with_1_and_prints_json() -> None:
         call_command("check_site", "--site-id=999999", stdout=out, stderr=err)
 
 
-@pytest.mark.usefixtures("site")
-def test_the_admins_page_shows_the_same_to_those_who_may_connect_a_shop() -> None:
+PAGE = "/cms/site-check/"
+
+
+@pytest.fixture
+def operator() -> Client:
     client = Client()
     client.force_login(make_user(is_superuser=True, is_staff=True))
-    page = client.get("/cms/site-check/").content.decode()
-    assert "Check now" in page
-    assert "No worker answers" not in page
-    page = client.get("/cms/site-check/?check").content.decode()
-    assert "No worker answers" in page
-    assert "leads here" in page
+    return client
 
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tasks that a broker took."""
+    names: list[str] = []
+
+    def take(name: str, arguments: list[tuple[int, ...]]) -> int:
+        names.extend(name for _each in arguments)
+        return len(arguments)
+
+    monkeypatch.setattr(last_check, "send_tasks", take)
+    return names
+
+
+def text(client: Client, query: str = "") -> str:
+    return client.get(f"{PAGE}{query}").content.decode()
+
+
+def test_the_admins_page_shows_what_a_worker_found(
+    site: Site, operator: Client, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Nothing was checked yet" in text(operator)
+    with monkeypatch.context() as patch:
+        patch.setattr(requests.Session, "send", _refuse_calls)
+        assert "Waiting for a worker" in operator.post(PAGE, follow=True).content.decode()
+    operator.post(PAGE)
+    assert sent == [last_check.CHECK], "one that is on its way is enough"
+    assert "No worker has taken" not in text(operator)
+
+    tasks.check_sites()
+    assert SiteCheck.objects.get().state == CheckState.DONE
+    tasks.check_sites()
+    page = text(operator)
+    for words in ("No worker answers", "leads here", "Checked on", "Check again"):
+        assert words in page
+    part = text(operator, "?result")
+    assert part.strip().startswith('<div id="site-check">')
+    assert "No worker answers" in part
+
+    operator.post(PAGE)
+    assert "Waiting for a worker" in text(operator)
+    assert "No worker answers" in text(operator), "the last result stays until there is a new one"
+
+
+def test_the_admins_page_says_why_no_check_comes(
+    site: Site, operator: Client, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = clock.now()
+    operator.post(PAGE)
+    SiteCheck.objects.update(asked_at=asked - timedelta(minutes=1))
+    assert "No worker has taken the check yet" in text(operator)
+    assert "tessera-remote" in text(operator)
+    operator.post(PAGE)
+    assert len(sent) == 1
+    SiteCheck.objects.update(asked_at=asked - timedelta(minutes=6), state=CheckState.RUNNING)
+    assert "didn’t end" in text(operator)
+    operator.post(PAGE)
+    assert len(sent) == 2
+
+    monkeypatch.setattr(last_check, "check_sites", lambda *_args, **_options: 1 / 0)
+    tasks.check_sites()
+    assert "broke off" in text(operator)
+    monkeypatch.setattr(last_check, "send_tasks", lambda *_args: 0)
+    operator.post(PAGE)
+    assert "The broker takes no tasks" in text(operator)
+
+
+def test_only_those_who_may_connect_a_shop_check_a_site(site: Site, sent: list[str]) -> None:
     other = Client()
     other.force_login(make_user())
-    assert other.get("/cms/site-check/").status_code in (302, 403)
+    for answer in (other.get(PAGE), other.post(PAGE)):
+        assert answer.status_code in (302, 403)
+    assert not sent
+    assert not SiteCheck.objects.exists()
+
+
+def _refuse_calls(*_args: Any, **_options: Any) -> None:
+    raise AssertionError("a page calls another system")

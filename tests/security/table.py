@@ -336,7 +336,7 @@ ROWS: tuple[Row, ...] = (
     Row("cms/snippets/courses/department/add/", "llllorro", "llllorro"),
     Row("cms/snippets/cms/instructor/add/", "llllorro", "llllorro"),
     Row("cms/snippets/courses/topic/edit/<int:pk>/", "llllnnnn", "llllnnnn"),
-    Row("cms/site-check/", "llllrrro", "llllrrrm"),
+    Row("cms/site-check/", "llllrrro", "llllrrrr"),
     Row("cms/shop/unpriced/", "llllrroo", "llllrrmm"),
     Row("cms/shop/unpriced/results/", "llllrroo", "llllrrmm"),
     Row("cms/users/edit/<int:pk>/", "llllrrro", "llllrrro", "cms/users/edit/{member}/"),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from frontend.site.shop_setup import SetupRefused, SiteWish, find_site
-from frontend.site.site_check import SiteFinding, all_site_ids, check_sites
+from frontend.site.site_check import all_site_ids, check_sites
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import Column, OperatorCommand, add_format_option, write_rows
 
@@ -39,7 +39,8 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         site_ids = _choose_sites(SiteWish(options["site_id"], options["site_domain"].strip()))
         findings = check_sites(site_ids, now=clock.now(), seconds=3 * settings.REMOTE_CALL_SECONDS)
-        write_rows(self.stdout, map(_row, findings), columns=COLUMNS, style=options["format"])
+        rows = [tuple(each.to_row().values()) for each in findings]
+        write_rows(self.stdout, rows, columns=COLUMNS, style=options["format"])
         if bad := [each for each in findings if each.needs_fixing]:
             n = len(bad)
             sentence = ngettext("%(n)d thing needs fixing. %(first)s", "%(n)d things need fixing. First: %(first)s", n)
@@ -57,8 +58,3 @@ def _choose_sites(wish: SiteWish) -> list[int]:
     if site is None:
         raise CommandError(_("There is no such site. Leave the option out to check all of them."))
     return [site.pk]
-
-
-def _row(each: SiteFinding) -> tuple[str, ...]:
-    finding = each.finding
-    return each.site, finding.provider, finding.subject, finding.state.value, finding.sentence

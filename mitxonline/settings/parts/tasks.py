@@ -61,6 +61,7 @@ CELERY_TASK_ROUTES = {
         "b2b.tasks.sync_keycloak_orgs",
         "courses.tasks.compare_enrollments",
         "courses.tasks.sync_courseruns",
+        "frontend.tasks.check_sites",
         "reports.tasks.audit_nightly",
         "reports.tasks.fetch_gateway_reports",
     )
