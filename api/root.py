@@ -6,6 +6,8 @@ from api.b2b.service import router as b2b_service
 from api.b2b.views import router as b2b
 from api.catalog.views import router as catalog
 from api.commerce.baskets import router as baskets
+from api.commerce.discount_parts import router as discount_parts
+from api.commerce.discounts import router as discounts
 from api.commerce.orders import router as orders
 from api.commerce.products import router as products
 from api.commerce.staff_products import router as staff_products
@@ -20,6 +22,8 @@ ROUTERS = (
     b2b_manager,
     b2b_service,
     baskets,
+    discounts,
+    discount_parts,
     orders,
     staff_products,
     products,

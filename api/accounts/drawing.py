@@ -14,24 +14,36 @@ from mitxonline.users.sso.keycloak import issuer
 
 
 def draw_me(request: HttpRequest, me: User) -> schemas.User:
+    return draw_account(me).model_copy(
+        update={
+            "is_editor": me.has_perm("wagtailadmin.access_admin"),
+            "grants": sorted(me.get_all_permissions()),
+            "b2b_organizations": draw_organizations(request, list(joined_organizations(me, now=clock.now()))),
+            "global_id": find_subject(me, issuer()) if issuer() else None,
+        }
+    )
+
+
+def draw_account(user: User) -> schemas.User:
+    """Draw someone else's account: without what they may do and where they belong. No queries."""
     return schemas.User(
-        id=me.pk,
-        username=me.email,
-        name=me.name,
-        email=me.email,
+        id=user.pk,
+        username=user.email,
+        name=user.name,
+        email=user.email,
         legal_address=None,
         user_profile=None,
         is_anonymous=False,
         is_authenticated=True,
-        is_editor=me.has_perm("wagtailadmin.access_admin"),
-        is_staff=me.is_staff,
-        is_superuser=me.is_superuser,
-        created_on=me.date_joined,
-        updated_on=me.date_joined,
-        grants=sorted(me.get_all_permissions()),
-        is_active=me.is_active,
-        b2b_organizations=draw_organizations(request, list(joined_organizations(me, now=clock.now()))),
-        global_id=find_subject(me, issuer()) if issuer() else None,
+        is_editor=False,
+        is_staff=user.is_staff,
+        is_superuser=user.is_superuser,
+        created_on=user.date_joined,
+        updated_on=user.date_joined,
+        grants=[],
+        is_active=user.is_active,
+        b2b_organizations=[],
+        global_id=None,
         compliance_missing_fields=[],
     )
 

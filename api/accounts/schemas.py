@@ -85,7 +85,10 @@ class UserProfile(Reply):
 
 
 class User(Reply):
-    """The caller's own account. `grants` are permissions; `email` is what they sign in with."""
+    """An account. `grants` are permissions; `email` is what they sign in with.
+
+    Of someone else it doesn't say what they may do and where they belong: these lists are empty.
+    """
 
     id: int
     username: Omittable[str | None]
@@ -150,6 +153,12 @@ class PatchedUserRequest(Input):
     legal_address: LegalAddressRequest | None = None
     user_profile: UserProfileRequest | None = None
     is_active: bool = True
+
+
+class UserRequest(PatchedUserRequest):
+    """A person, as clients describe one."""
+
+    legal_address: LegalAddressRequest | None
 
 
 class StaffDashboardUser(Reply):

@@ -11,6 +11,7 @@ from cms.selectors.addresses import page_urls
 from ecommerce.enums import DiscountType, RedemptionType
 from ecommerce.models import Basket, Discount, DiscountCode, Product
 from ecommerce.selectors.basket_prices import PricedBasket, PricedLine, price_basket
+from ecommerce.selectors.discount_entries import DiscountEntry
 from ecommerce.selectors.discounts import find_redeemed
 from mitxonline.kernel.money import Money
 
@@ -75,13 +76,21 @@ def draw_code(code: DiscountCode, *, is_redeemed: bool) -> schemas.V0Discount:
     )
 
 
-def draw_automatic(discount: Discount) -> schemas.V0Discount:
+def draw_entry(entry: DiscountEntry) -> schemas.V0Discount:
+    if entry.code is not None:
+        return draw_code(entry.code, is_redeemed=entry.is_redeemed)
+    return draw_automatic(entry.discount, is_redeemed=entry.is_redeemed)
+
+
+def draw_automatic(discount: Discount, *, is_redeemed: bool = False) -> schemas.V0Discount:
     """Draw a discount that applies without a code: its number is negative, and its name stands for the code."""
-    return _draw_discount(discount, number=-discount.pk, text=discount.name[:CODE_LENGTH], max_uses=None)
+    return _draw_discount(
+        discount, number=-discount.pk, text=discount.name[:CODE_LENGTH], max_uses=None, is_redeemed=is_redeemed
+    )
 
 
 def _draw_discount(
-    discount: Discount, *, number: int, text: str, max_uses: int | None, is_redeemed: bool = False
+    discount: Discount, *, number: int, text: str, max_uses: int | None, is_redeemed: bool
 ) -> schemas.V0Discount:
     return schemas.V0Discount(
         id=number,

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from pydantic import Field, PlainSerializer
 
-from api.accounts.schemas import PublicUser
+from api.accounts.schemas import PublicUser, User, UserRequest
 from api.http.paging import Offsets, Paginated
-from api.http.shapes import LEFT_OUT, DecimalInput, DecimalText, Id, Input, Omittable, Reply
+from api.http.shapes import LEFT_OUT, DecimalInput, DecimalText, Email, Id, Input, Moment, Omittable, Reply
 
 # An amount as a JSON number, where clients expect one.
 DecimalNumber = Annotated[
@@ -143,6 +143,100 @@ class V0Discount(Reply):
     is_redeemed: bool
     activation_date: Omittable[datetime | None]
     expiration_date: Omittable[datetime | None]
+
+
+class PaginatedV0DiscountList(Paginated[V0Discount]):
+    pass
+
+
+class DiscountFilters(Offsets):
+    """Which discounts to list. `q` is a part of a code, or of the name of a discount without a code."""
+
+    is_redeemed: Literal["no", "yes"] = LEFT_OUT
+    payment_type: PaymentTypeEnum | None = None
+    q: str = Field(LEFT_OUT, max_length=100)
+    redemption_type: RedemptionTypeEnum = LEFT_OUT
+
+
+class PatchedV0DiscountRequest(Input):
+    amount: DecimalInput = LEFT_OUT
+    automatic: bool = LEFT_OUT
+    discount_type: DiscountTypeEnum = LEFT_OUT
+    redemption_type: RedemptionTypeEnum = LEFT_OUT
+    max_redemptions: int | None = Field(None, ge=0, le=2147483647)
+    discount_code: str = Field(LEFT_OUT, min_length=1, max_length=100)
+    payment_type: PaymentTypeEnum | None = None
+    activation_date: Moment | None = None
+    expiration_date: Moment | None = None
+
+
+class V0DiscountRequest(PatchedV0DiscountRequest):
+    amount: DecimalInput
+    discount_type: DiscountTypeEnum
+    redemption_type: RedemptionTypeEnum
+    discount_code: str = Field(min_length=1, max_length=100)
+
+
+class DiscountBatchRequest(V0DiscountRequest):
+    """Codes to create. With `count` so many, whose texts begin with `discount_code`."""
+
+    count: int = Field(LEFT_OUT, ge=1, le=1000)
+
+
+class DiscountBatch(V0Discount):
+    """The first of new codes, and all of them."""
+
+    codes: list[V0Discount]
+
+
+class NamedPerson(Input):
+    email: Email = Field(min_length=1)
+
+
+class UserDiscountMetaRequest(Input):
+    """Whom a discount is for: the id of an account, or an e-mail address."""
+
+    user: Id | NamedPerson
+
+
+class PatchedUserDiscountMetaRequest(Input):
+    user: Id | NamedPerson = LEFT_OUT
+
+
+class UserDiscountMeta(Reply):
+    """Someone a discount is for. `user` is null if no account has the address, or you may not view people.
+
+    `id` is that of the account, or negative without one.
+    """
+
+    id: int
+    discount: V0Discount
+    user: User | None
+    email: Email
+
+
+class PaginatedUserDiscountMetaList(Paginated[UserDiscountMeta]):
+    pass
+
+
+class DiscountProductRequest(Input):
+    product: Id
+
+
+class PatchedDiscountProductRequest(Input):
+    product: Id = LEFT_OUT
+
+
+class DiscountProduct(Reply):
+    """A product that a discount is for. `id` is the product's."""
+
+    id: int
+    discount: V0Discount
+    product: Product
+
+
+class PaginatedDiscountProductList(Paginated[DiscountProduct]):
+    pass
 
 
 class ProductFlexiblePrice(Reply):
@@ -407,3 +501,38 @@ class RefundRequest(Reply):
     refund_reason: Omittable[RefundReasonEnum | Literal[""]]
     refund_reason_text: Omittable[str]
     consent_given: Omittable[bool]
+
+
+# Redemptions --------------------------------------------------------------------------------------------------------
+
+
+class DiscountRedemption(Reply):
+    """The use of a discount by an order."""
+
+    id: int
+    redemption_date: datetime
+    redeemed_by: User
+    redeemed_discount: V0Discount
+    redeemed_order: Order
+
+
+class PaginatedDiscountRedemptionList(Paginated[DiscountRedemption]):
+    pass
+
+
+class OrderRequest(Input):
+    state: StateEnum
+    total_price_paid: DecimalInput
+    reference_number: str | None = Field(None, max_length=255)
+
+
+class PatchedDiscountRedemptionRequest(Input):
+    redeemed_by: UserRequest = LEFT_OUT
+    redeemed_discount: V0DiscountRequest = LEFT_OUT
+    redeemed_order: OrderRequest = LEFT_OUT
+
+
+class DiscountRedemptionRequest(Input):
+    redeemed_by: UserRequest
+    redeemed_discount: V0DiscountRequest
+    redeemed_order: OrderRequest

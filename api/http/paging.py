@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -17,6 +17,8 @@ from mitxonline.kernel.errors import NotFound
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 PAGE_SIZE = 10
 MAX_PAGE_SIZE = 100
@@ -73,10 +75,18 @@ def paginate(
     )
 
 
+class Rows(Protocol[R_co]):
+    """What can be read in parts: a queryset, or rows of several tables one after the other."""
+
+    def count(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Iterable[R_co]: ...
+
+
 def paginate_by_offset(
     request: HttpRequest,
-    rows: QuerySet[M],
-    draw: Callable[[list[M]], list[T]],
+    rows: Rows[R],
+    draw: Callable[[list[R]], list[T]],
     *,
     limit: int,
     offset: int,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
+from django.utils.timezone import is_naive, make_aware
+from django.utils.translation import gettext
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -34,6 +38,8 @@ Omittable = Annotated[T, _Optional()]
 LEFT_OUT: Any = None
 
 Id = Annotated[int, Field(ge=0, le=MAX_ID)]
+# An id that is negative for some things: see the operation.
+SignedId = Annotated[int, Field(ge=-MAX_ID, le=MAX_ID)]
 Email = Annotated[str, Field(json_schema_extra={"format": "email"})]
 Uri = Annotated[str, Field(json_schema_extra={"format": "uri"})]
 # An amount as text, so that no reader rounds it.
@@ -42,6 +48,19 @@ DecimalText = Annotated[
 ]
 # An amount that a request brings: as text, so that nothing rounds it, or as a number.
 DecimalInput = Annotated[Decimal, WithJsonSchema({"type": "string", "format": "decimal"})]
+
+FIRST_YEAR, LAST_YEAR = 1900, 9000
+
+
+def _read_moment(value: datetime) -> datetime:
+    """Take a time without a zone as one of the site's. The database can't return years at the ends of the calendar."""
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(gettext("Give a date from {first} to {last}.").format(first=FIRST_YEAR, last=LAST_YEAR))
+    return make_aware(value) if is_naive(value) else value
+
+
+# A time that a request brings.
+Moment = Annotated[datetime, AfterValidator(_read_moment)]
 
 
 def _split(value: object) -> object:

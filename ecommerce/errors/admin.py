@@ -25,6 +25,44 @@ class ProductRefused(FieldRefused):
     code = "product_refused"
 
 
+class DiscountShared(DomainError):
+    """A discount is changed by one of its codes, and has others."""
+
+    code = "discount_shared"
+    message = _("This is one of {count} codes of a discount, and the change would be for all of them.")
+    advice = _("Change the discount in the admin.")
+    exposes = ("count",)
+    count: int
+
+
+class LastPerson(DomainError):
+    code = "last_person"
+    message = _("Without this person the discount would be for everyone.")
+    advice = _("Add someone else first, or delete the discount.")
+
+
+class LastProduct(DomainError):
+    code = "last_product"
+    message = _("Without this product the discount would be for all products.")
+    advice = _("Add another product first, or delete the discount.")
+
+
+class CodeHasPerson(DomainError):
+    """A code that was created for one address is given to no one else."""
+
+    code = "code_has_person"
+    message = _("This code was created for one person and works for no one else.")
+    advice = _("Create another code.")
+
+
+class RedeemedByOrders(DomainError):
+    """Redemptions are records of orders, which no one writes, changes or deletes by hand."""
+
+    code = "redeemed_by_orders"
+    message = _("Discounts are redeemed by orders, and their redemptions stay on record.")
+    advice = _("Refund the order if its code should be free again.")
+
+
 class MoneyWasTaken(DomainError):
     """An order whose money is here isn’t canceled."""
 

@@ -6,7 +6,7 @@ A draft is validated as a whole before anything is written, and every action goe
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ecommerce.enums import LIVE_USE_STATES, UseState
-from ecommerce.errors.admin import DiscountRefused
+from ecommerce.errors.admin import DiscountRefused, DiscountShared
 from ecommerce.models import CodeUse, Discount, DiscountCode, DiscountPerson
 from ecommerce.models.discount import CODE_EXISTS, validate_max_uses
 from ecommerce.selectors.discount_access import DiscountAccess
@@ -91,23 +91,25 @@ def change_discount(*, discount_id: int, draft: DiscountDraft, access: DiscountA
     a discount that isn't the user's.
     """
     with transaction.atomic():
+        return _change(_lock_discount(discount_id, access), draft, access=access, now=now)
+
+
+def amend_discount(
+    *, discount_id: int, amend: Callable[[DiscountDraft], DiscountDraft], access: DiscountAccess, now: datetime
+) -> Discount:
+    """Change a discount that has one code or none, from what it is under its lock.
+
+    Raises DiscountShared if it has several codes, and what `change_discount` raises.
+    """
+    with transaction.atomic():
         discount = _lock_discount(discount_id, access)
-        kept = {name: getattr(discount, name) for name in KEPT}
-        draft = replace(draft, **kept, max_uses=uses_per_code(discount))
-        with refuse_invalid():
-            validate_discount(draft, None, access=access, now=now)
-        columns = draft.columns()
-        changed = [name for name in CHANGEABLE if getattr(discount, name) != columns[name]]
-        for name in changed:
-            setattr(discount, name, columns[name])
-        discount.save(update_fields=[*changed, "updated_at"])
-        if _set_products(discount, draft):
-            changed.append("products")
-        if _set_people(discount, draft.people, now):
-            changed.append("people")
-        if changed:
-            audit.record(discount, "ecommerce.discount.change", by_id=access.user_id, data={"fields": changed})
-    return discount
+        before = draft_of(discount)
+        after = amend(before)
+        if after == before:
+            return discount
+        if (count := discount.codes.count()) > 1:
+            raise DiscountShared(count=count)
+        return _change(discount, after, access=access, now=now)
 
 
 def add_codes(*, discount_id: int, codes: NewCodes, access: DiscountAccess, now: datetime) -> list[DiscountCode]:
@@ -244,6 +246,25 @@ CHANGEABLE = (
     "for_chosen_people",
     "for_groups",
 )
+
+
+def _change(discount: Discount, draft: DiscountDraft, *, access: DiscountAccess, now: datetime) -> Discount:
+    kept = {name: getattr(discount, name) for name in KEPT}
+    draft = replace(draft, **kept, max_uses=uses_per_code(discount))
+    with refuse_invalid():
+        validate_discount(draft, None, access=access, now=now)
+    columns = draft.columns()
+    changed = [name for name in CHANGEABLE if getattr(discount, name) != columns[name]]
+    for name in changed:
+        setattr(discount, name, columns[name])
+    discount.save(update_fields=[*changed, "updated_at"])
+    if _set_products(discount, draft):
+        changed.append("products")
+    if _set_people(discount, draft.people, now):
+        changed.append("people")
+    if changed:
+        audit.record(discount, "ecommerce.discount.change", by_id=access.user_id, data={"fields": changed})
+    return discount
 
 
 def _is_identical(discount: Discount, draft: DiscountDraft) -> bool:
