@@ -230,6 +230,18 @@ class CyberSourceServer(HttpDouble):
             parent=payment_id,
         )
 
+    def void_in_business_center(self, payment_id: str) -> dict[str, Any]:
+        """Staff void a payment, or a refund, before it goes to the bank."""
+        payment = self.transactions[payment_id]
+        return self.enter(
+            "void",
+            {"ics_void": "SOK"},
+            code=payment["code"],
+            amount=payment["amount"],
+            currency=payment["currency"],
+            parent=payment["parent"] or payment_id,
+        )
+
     def charge_back(self, payment_id: str, *, sign: str = "-", **facts: str) -> None:
         payment = self.transactions[payment_id]
         self.chargebacks.append(

@@ -231,12 +231,19 @@ class CyberSourceGateway:
         return found
 
     def refunds_of(self, payment_id: str, account: str) -> tuple[RefundNotice, ...]:
-        """Return every refund of a payment, made here or in the Business Center."""
+        """Return every refund of a payment, made here or in the Business Center.
+
+        A payment that was voided there, before it went to the bank, is refunded as a whole.
+        """
         api = _api(account)
         with _reading():
             payment = api.transaction(payment_id)
             related = [api.transaction(each) for each in _follow_ups(payment)]
-            return tuple(_refund_notice(each, payment_id) for each in related if was_asked(each, "ics_credit"))
+            refunds = [each for each in related if was_asked(each, "ics_credit")]
+            if not refunds:  # else the void may be of a refund, and nothing says of what it is
+                voids = [each for each in related if is_done(each, "ics_void")]
+                return tuple(_void_notice(each, payment) for each in voids[:1])
+            return tuple(_refund_notice(each, payment_id) for each in refunds)
 
     def disputes_of(self, payment_id: str, account: str) -> tuple[DisputeNotice, ...]:
         """Return a payment's chargebacks, which only a report tells, by its period."""
@@ -500,6 +507,18 @@ def _refund_notice(refund: Mapping[str, Any], payment_id: str) -> RefundNotice:
         amount=result.amount or read_money("0", "USD"),
         state=result.state,
         failure=result.failure,
+    )
+
+
+def _void_notice(void: Mapping[str, Any], payment: Mapping[str, Any]) -> RefundNotice:
+    amounts = payment["orderInformation"]["amountDetails"]
+    return RefundNotice(
+        event_id="",
+        refund_id=_id(void),
+        payment_id=_id(payment),
+        reference="",
+        amount=read_money(amounts.get("authorizedAmount") or amounts["totalAmount"], amounts["currency"]),
+        state=RefundState.SUCCEEDED,
     )
 
 

@@ -542,6 +542,23 @@ def test_refunds_made_in_the_business_center_are_found(
     assert (notice.payment_id, notice.has_refunds_or_disputes) == (payment_id, True)
 
 
+def test_a_payment_voided_in_the_business_center_is_refunded(bench: CyberSourceBench, payment_id: str) -> None:
+    void = bench.server.void_in_business_center(payment_id)
+    (found,) = bench.gateway.refunds_of(payment_id, "")
+    assert (found.refund_id, found.payment_id, found.reference) == (void["id"], payment_id, "")
+    assert found.amount == Money(bench.server.transactions[payment_id]["amount"], "USD")
+    assert found.state is RefundState.SUCCEEDED
+
+
+def test_a_refund_voided_in_the_business_center_leaves_the_payment(bench: CyberSourceBench, payment_id: str) -> None:
+    made = bench.gateway.refund(refund_of(payment_id, "49.00"))
+    bench.server.void_in_business_center(made.refund_id)
+    (refund,) = bench.server.refunds()
+    refund["status"] = "VOIDED"
+    (found,) = bench.gateway.refunds_of(payment_id, "")
+    assert (found.refund_id, found.amount, found.state) == (made.refund_id, Money("49.00", "USD"), RefundState.CANCELED)
+
+
 def test_two_equal_refunds_are_two(bench: CyberSourceBench, payment_id: str) -> None:
     one, other = (bench.gateway.refund(refund_of(payment_id)) for _each in range(2))
     assert one.refund_id != other.refund_id
