@@ -29,6 +29,7 @@ from wagtail.models import Site
 from courses.gateways.openedx.diagnosis import check_course_site
 from ecommerce.gateways.accounts import accounts_of
 from ecommerce.gateways.base import OUR_KEY, PaymentFailed, PaymentGateway
+from ecommerce.gateways.labels import gateway_name
 from ecommerce.gateways.registry import describe_unusable, offered_gateways
 from ecommerce.models import ShopSettings
 from ecommerce.models.shop_settings import CLIENTS
@@ -266,11 +267,12 @@ def _check_gateways(shop: Shop, now: datetime) -> Findings:
 
 def _check_account(gateway: PaymentGateway, account: str) -> SetupFinding:
     report = ProviderReport(gateway.name)
+    named = {"gateway": gateway_name(gateway.name)}
     with suppress(AttributeError):
         if not accounts_of(gateway.name):
             return report.missing(
                 "account",
-                _("%(gateway)s has no keys. docs/payments.md says which it needs.") % {"gateway": gateway.name},
+                _("%(gateway)s has no keys. docs/payments.md says which it needs.") % named,
             )
     try:
         gateway.refunds_of(MADE_UP, account)
@@ -278,14 +280,14 @@ def _check_account(gateway: PaymentGateway, account: str) -> SetupFinding:
         if failure.code in OUR_KEY:
             return report.missing(
                 "account",
-                _("%(gateway)s refuses our key. Copy it again from its dashboard.") % {"gateway": gateway.name},
+                _("%(gateway)s refuses our key. Copy it again from its dashboard.") % named,
             )
         if failure.retriable:
             return report.missing(
                 "account",
-                _("%(gateway)s doesn’t answer. Try again; look at its status page.") % {"gateway": gateway.name},
+                _("%(gateway)s doesn’t answer. Try again; look at its status page.") % named,
             )
-    return report.fine("account", _("%(gateway)s answers, and knows our key.") % {"gateway": gateway.name})
+    return report.fine("account", _("%(gateway)s answers, and knows our key.") % named)
 
 
 # A payment that no gateway has. Asking for its refunds shows whether our key works, and changes nothing.
@@ -308,8 +310,11 @@ def _check_mail(shop: Shop, now: datetime) -> Findings:
         )
     else:
         sent_nowhere = not settings.EMAIL_BACKEND.endswith("PatientEmailBackend")
-        if sent_nowhere and not is_development():
-            yield report.missing("server", _("E-mails are sent to no one. Set EMAIL_URL to your mail server."))
+        sentence = _("E-mails are sent to no one. Set EMAIL_URL to your mail server.")
+        if sent_nowhere and is_development():
+            yield report.unknown("server", sentence)
+        elif sent_nowhere:
+            yield report.missing("server", sentence)
         else:
             yield report.fine("server", _("E-mails leave, from %(sender)s.") % {"sender": shop.sender})
 
