@@ -60,7 +60,9 @@ def set_up_site(wish: SiteWish, values: Mapping[str, str | int | None]) -> SetUp
     try:
         site, changes, more = _ensure_site(wish)
     except SetupRefused as refused:
-        raise ShopRefused(find_value_problems(values), sentences=refused.sentences) from refused
+        known = Site.objects.filter(pk=wish.site_id).first()
+        shop = shop_of_site(known.pk) if known is not None else None
+        raise ShopRefused(find_value_problems(values), shop=shop, sentences=refused.sentences) from refused
     problems: dict[str, list[str]] = {}
     try:
         changes += change_shop(site, values)
@@ -100,6 +102,9 @@ def _ensure_site(wish: SiteWish) -> tuple[Site, list[ShopChange], list[str]]:
     if len(wish.name) > MOST_LETTERS:
         raise SetupRefused(_("--site-name: at most %(n)d letters fit.") % {"n": MOST_LETTERS})
     site = find_site(wish)
+    if site is None and not wish.domain:
+        sentence = _("--site-id: there is no site %(id)d. Leave it out, and write --site-domain for a new site.")
+        raise SetupRefused(sentence % {"id": wish.site_id})
     if site is None:
         hostname, port = split_domain(wish.domain)
         site, setup = create_site(hostname=hostname, port=port, name=wish.name)

@@ -234,6 +234,8 @@ def test_a_taken_domain_or_partner_code_names_its_owner_and_the_way_out() -> Non
     said = refusal(f"--site-id={second.pk}", "--site-domain=testserver")
     assert f"is the domain of site {first.pk}" in said
     assert f"--site-id={first.pk}" in said
+    assert "is missing" not in said, "the site has its values already"
+    assert "there is no site 999999" in refusal("--site-id=999999", *COMPLETE)
     said = refusal(f"--site-id={second.pk}", "--partner-code=vd")
     assert "partner code “vd”" in said
     assert "testserver" in said

@@ -139,7 +139,8 @@ class Command(OperatorCommand):
         values, unset = self._read_values(options)
         done = self._set_up(wish, values, unset, dry_run=options["dry_run"])
         rows = [_row(change) for change in done.changes]
-        write_rows(self.stdout, rows, columns=COLUMNS, style=options["format"])
+        if rows or options["format"] != "table":
+            write_rows(self.stdout, rows, columns=COLUMNS, style=options["format"])
         for note in (*self._notes(options, done), *done.notes):
             self.say(note)
         self.say(_summarize(done, dry_run=options["dry_run"]))
