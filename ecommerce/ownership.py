@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from django.db.models import QuerySet
+
 from courses.enums import EnrollmentMode
 from courses.models import CourseRun, Enrollment
 from courses.selectors.programs import starts_of_programs
@@ -168,10 +170,20 @@ def has_money(order: Order) -> bool:
     return any(not attempt.refundable.is_zero for attempt in order.attempts.all() if attempt.state == AttemptState.PAID)
 
 
+def find_program_lines(user_id: int) -> QuerySet[OrderLine]:
+    """Return the lines by which the learner bought programs for themselves, and whose price didn't go back."""
+    lines = OrderLine.objects.standing().filter(
+        product__program__isnull=False,
+        seats__isnull=True,
+        order__purchaser=user_id,
+        order__state__in=(OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED),
+    )
+    return lines.order_by("pk")
+
+
 def has_bought_program(user_id: int, program_id: int) -> bool:
     """Whether the learner bought this program, and the price didn't go back."""
-    bought = OrderLine.objects.standing().filter(product__program=program_id, order__purchaser=user_id)
-    return bought.filter(order__state__in=(OrderState.FULFILLED, OrderState.PARTIALLY_REFUNDED)).exists()
+    return find_program_lines(user_id).filter(product__program=program_id).exists()
 
 
 def find_standing_lines(order_id: int) -> list[OrderLine]:

@@ -58,6 +58,13 @@ def joined_organizations(user: User, *, now: datetime) -> QuerySet[OrganizationP
     return _with_contracts(organizations, _open_contracts(now).filter(Exists(seats)))
 
 
+def programs_of_seats(user: User, *, now: datetime) -> set[int]:
+    """Return the programs in the open contracts that someone has a seat in."""
+    seats = ContractMembership.objects.filter(contract=OuterRef("pk"), user=user, state=MembershipState.ACTIVE)
+    contracts = _open_contracts(now).filter(Exists(seats)).values_list("pk", flat=True)
+    return {pk for each in programs_of(contracts).values() for pk in each}
+
+
 def contracts_by_run(contract_ids: Iterable[int]) -> dict[int, int]:
     """Return the runs of these contracts, each with its contract."""
     runs = ContractRun.objects.current().filter(contract_id__in=list(contract_ids))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from cms.models import CoursePage, ProgramPage
-from courses.models import Course
+from courses.models import Course, Program
 
 
 def listed_courses() -> QuerySet[Course]:
@@ -27,3 +27,9 @@ def visible_program_pages() -> QuerySet[ProgramPage]:
 def program_pages_with_course(course_id: int) -> QuerySet[ProgramPage]:
     """Return visible pages of programs that include this course."""
     return visible_program_pages().filter(program__requirements__course_id=course_id)
+
+
+def listed_programs() -> QuerySet[Program]:
+    """Return programs whose page visitors can open, by title."""
+    programs = Program.objects.filter(pk__in=visible_program_pages().order_by().values("program_id"))
+    return programs.select_related("department").order_by("title", "pk")

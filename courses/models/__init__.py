@@ -2,7 +2,7 @@
 
 from courses.models.comparison import EnrollmentComparison, EnrollmentDifference
 from courses.models.course import Course, CourseQuerySet, Department, Topic
-from courses.models.enrollment import Enrollment, EnrollmentGrant, EnrollmentQuerySet
+from courses.models.enrollment import Enrollment, EnrollmentGrant, EnrollmentQuerySet, ProgramEnrollment
 from courses.models.program import Program, ProgramRequirement
 from courses.models.run import CourseRun, CourseRunQuerySet
 from courses.models.staff import CourseStaff
@@ -20,6 +20,7 @@ __all__ = [
     "EnrollmentGrant",
     "EnrollmentQuerySet",
     "Program",
+    "ProgramEnrollment",
     "ProgramRequirement",
     "Topic",
 ]

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from courses.enums import EnrollmentLmsState, EnrollmentMode, EnrollmentSource
+from courses.models.program import Program
 from courses.models.run import CourseRun
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.models import TracedModel
@@ -161,3 +162,31 @@ class EnrollmentGrant(TracedModel):
 
     def __str__(self) -> str:
         return f"{self.source} {self.reference}".strip()
+
+
+class ProgramEnrollment(models.Model):
+    """A program that a learner has on their list. It gives no course: orders, codes and contracts do."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("learner"),
+        on_delete=models.PROTECT,
+        related_name="program_enrollments",
+    )
+    program = models.ForeignKey(
+        Program, verbose_name=_("program"), on_delete=models.PROTECT, related_name="program_enrollments"
+    )
+    enrolled_at = models.DateTimeField(_("enrolled"))
+
+    wagtail_reference_index_ignore = True
+
+    class Meta:
+        verbose_name = _("program enrollment")
+        verbose_name_plural = _("program enrollments")
+        ordering = ["-enrolled_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "program"], name="program_enrollment_once_per_learner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.program_id}"

@@ -6,17 +6,19 @@ from typing import Any
 
 from django.utils.translation import ngettext
 
-from courses.models import CourseStaff, Enrollment
+from courses.models import CourseStaff, Enrollment, ProgramEnrollment
 from mitxonline.kernel.text import list_titles
 from mitxonline.users.models import User
 
 
 def data_of_account(user: User) -> dict[str, Any]:
-    """Return the courses someone is or was in and why, and the courses they look after."""
+    """Return the courses someone is or was in and why, their programs, and the courses they look after."""
     enrollments = Enrollment.objects.of(user.pk).select_related("run").prefetch_related("grants").order_by("pk")
+    programs = ProgramEnrollment.objects.filter(user=user).select_related("program").order_by("pk")
     looked_after = CourseStaff.objects.filter(user=user).select_related("course").order_by("pk")
     return {
         "enrollments": [_describe_enrollment(each) for each in enrollments],
+        "programs": [{"program": each.program.readable_id, "enrolled_at": each.enrolled_at} for each in programs],
         "looks_after": [{"course": each.course.readable_id, "since": each.added_at} for each in looked_after],
     }
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from courses.models import CourseStaff, EnrollmentGrant
+from courses.models import CourseStaff, EnrollmentGrant, ProgramEnrollment
 from courses.services.enrollments import revoke
 
 
@@ -25,3 +25,4 @@ def leave_courses(*, user_id: int, now: datetime) -> None:
             reason=_("Account deleted"),
         )
     CourseStaff.objects.filter(user_id=user_id).delete()
+    ProgramEnrollment.objects.filter(user_id=user_id).delete()
