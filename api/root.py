@@ -13,6 +13,7 @@ from api.commerce.products import router as products
 from api.commerce.staff_products import router as staff_products
 from api.http.contract import StorefrontApi
 from api.learning.enrollments import router as enrollments
+from api.learning.programs import router as program_enrollments
 
 api = StorefrontApi(title="Storefront API", version="1")
 ROUTERS = (
@@ -28,6 +29,7 @@ ROUTERS = (
     staff_products,
     products,
     enrollments,
+    program_enrollments,
 )
 for router in ROUTERS:
     api.add_router("", router)

@@ -156,15 +156,16 @@ def draw_base_program(program: Program) -> schemas.BaseProgram:
 
 
 def draw_program_page(
-    request: HttpRequest, program: Program, page: ProgramPage, products: Sequence[Product]
+    request: HttpRequest, program: Program, page: ProgramPage | None, products: Sequence[Product]
 ) -> schemas.ProgramPage:
+    """What a program's page says. Without `page`, what stands for one that visitors can't open."""
     price = products[0].price if products else None
     return schemas.ProgramPage(
-        feature_image_src=_picture(request, page),
+        feature_image_src=_picture(request, page) if page else None,
         page_url=request.build_absolute_uri(f"/programs/{program.readable_id}/"),
         financial_assistance_form_url="",
         description=program.summary,
-        live=page.live,
+        live=page is not None and page.live,
         include_in_learn_catalog=True,
         length="",
         effort=None,
@@ -176,7 +177,7 @@ def draw_program_page(
 def draw_program_v1(
     request: HttpRequest,
     program: Program,
-    page: ProgramPage,
+    page: ProgramPage | None,
     tree: Sequence[RequirementNode],
     products: Sequence[Product],
     courses: Sequence[CourseFacts],
@@ -201,7 +202,7 @@ def draw_program_v1(
     )
 
 
-def draw_program_v2(
+def draw_program_alone(
     request: HttpRequest,
     program: Program,
     page: ProgramPage | None,
@@ -210,14 +211,15 @@ def draw_program_v2(
     courses: Sequence[CourseFacts],
     *,
     collections: Sequence[int] = (),
-) -> schemas.V2ProgramDetail:
+) -> schemas.V2Program:
+    """A program without its products."""
     required, electives = _split(tree)
     every = [*required, *electives]
     starts = sorted(run.start_date for each in courses for run in each.open_runs if run.start_date)
     topics = dict.fromkeys(topic.name for each in courses for topic in each.course.topics.all())
     prices = [float(each.price) for each in products]
     weeks = [course.duration_weeks for course in required]
-    return schemas.V2ProgramDetail(
+    return schemas.V2Program(
         title=program.title,
         readable_id=program.readable_id,
         id=program.pk,
@@ -252,8 +254,21 @@ def draw_program_v2(
         min_weekly_hours=None,
         max_weekly_hours=None,
         enrollment_modes=_modes([], products),
-        products=[BaseProduct(**_product(each)) for each in products],
     )
+
+
+def draw_program_v2(
+    request: HttpRequest,
+    program: Program,
+    page: ProgramPage | None,
+    tree: Sequence[RequirementNode],
+    products: Sequence[Product],
+    courses: Sequence[CourseFacts],
+    *,
+    collections: Sequence[int] = (),
+) -> schemas.V2ProgramDetail:
+    alone = draw_program_alone(request, program, page, tree, products, courses, collections=collections)
+    return schemas.V2ProgramDetail(**dict(alone), products=[BaseProduct(**_product(each)) for each in products])
 
 
 def _product(product: Product) -> dict[str, Any]:

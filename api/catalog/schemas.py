@@ -289,7 +289,7 @@ class V1Program(Reply):
     enrollment_modes: list[EnrollmentMode]
 
 
-class V2ProgramDetail(Reply):
+class V2Program(Reply):
     """A program."""
 
     title: str
@@ -323,6 +323,11 @@ class V2ProgramDetail(Reply):
     min_weekly_hours: str | None
     max_weekly_hours: str | None
     enrollment_modes: list[EnrollmentMode]
+
+
+class V2ProgramDetail(V2Program):
+    """A program with what sells it."""
+
     products: list[BaseProduct]
 
 

@@ -14,19 +14,17 @@ from api.catalog import schemas
 from api.catalog.drawing import (
     draw_course_v1,
     draw_course_v2,
-    draw_program_v1,
-    draw_program_v2,
     draw_run_with_course,
     languages_like,
 )
-from api.catalog.reading import CourseFacts, read_courses, read_program_pages, read_program_products
+from api.catalog.programs import draw_v1, draw_v2, read_programs
+from api.catalog.reading import CourseFacts, read_courses
 from api.http.callers import CATALOG
 from api.http.paging import PageOfList, paginate
 from api.http.shapes import MAX_ID, Id, whole
 from b2b.selectors.visible import contracts_by_run, programs_of, visible_contracts
-from cms.selectors.pages import listed_courses, visible_program_pages
+from cms.selectors.pages import listed_courses, listed_programs
 from courses.models import Course, CourseRun, Department, Program
-from courses.selectors.programs import courses_under, requirements_trees
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import NotFound
 from mitxonline.users.models import User
@@ -220,16 +218,16 @@ def get_department_v2(request: HttpRequest, id: Id) -> schemas.DepartmentWithCou
 )
 def list_programs_v1(request: HttpRequest, asked: Query[schemas.V1ProgramFilters]) -> PageOfList[schemas.V1Program]:
     """List the programs that visitors find, with their courses."""
-    programs = _filter_programs(_listed_programs(), asked)
+    programs = _filter_programs(listed_programs(), asked)
     if asked.id is not None:
         programs = programs.filter(pk=asked.id)
-    return paginate(request, programs, asked, lambda found: _draw_programs_v1(request, found))
+    return paginate(request, programs, asked, lambda found: [draw_v1(request, each) for each in read_programs(found)])
 
 
 @router.get("/v1/programs/{id}/", operation_id="programs_retrieve_v1", tags=["programs"], response=schemas.V1Program)
 def get_program_v1(request: HttpRequest, id: Id) -> schemas.V1Program:  # the API's name
     """Return a program that visitors find."""
-    return _draw_programs_v1(request, _one(_listed_programs().filter(pk=id)))[0]
+    return draw_v1(request, read_programs(_one(listed_programs().filter(pk=id)))[0])
 
 
 @router.get(
@@ -242,7 +240,7 @@ def list_programs_v2(
     request: HttpRequest, asked: Query[schemas.V2ProgramFilters]
 ) -> PageOfList[schemas.V2ProgramDetail]:
     """List the programs that visitors find, or those of a contract that the caller has a seat in."""
-    programs = _listed_programs()
+    programs = listed_programs()
     if asked.model_fields_set & BY_CONTRACT:
         contracts = _contracts_asked_for(request, asked, now=clock.now())
         ids = {pk for each in programs_of(contracts).values() for pk in each}
@@ -252,7 +250,7 @@ def list_programs_v2(
         programs = programs.none()
     if asked.id is not None:
         programs = programs.filter(pk__in=asked.id)
-    return paginate(request, programs, asked, lambda found: _draw_programs_v2(request, found))
+    return paginate(request, programs, asked, lambda found: [draw_v2(request, each) for each in read_programs(found)])
 
 
 @router.get(
@@ -260,16 +258,11 @@ def list_programs_v2(
 )
 def get_program_v2(request: HttpRequest, id: str) -> schemas.V2ProgramDetail:  # the API's name
     """Return a program that visitors find, by its number or its readable id."""
-    return _draw_programs_v2(request, _one(_listed_programs().filter(**_by_key(id))))[0]
+    return draw_v2(request, read_programs(_one(listed_programs().filter(**_by_key(id))))[0])
 
 
 def _list_visible_courses() -> QuerySet[Course]:
     return listed_courses().select_related("department").order_by("title", "pk")
-
-
-def _listed_programs() -> QuerySet[Program]:
-    listed = Program.objects.filter(pk__in=visible_program_pages().order_by().values("program_id"))
-    return listed.select_related("department").order_by("title", "pk")
 
 
 def _filter_courses(
@@ -328,44 +321,6 @@ def _one(rows: QuerySet[M]) -> list[M]:
     return found
 
 
-def _draw_programs_v1(request: HttpRequest, programs: Sequence[Program]) -> list[schemas.V1Program]:
-    now, ids = clock.now(), [each.pk for each in programs]
-    trees, pages, products = requirements_trees(ids), read_program_pages(ids), read_program_products(ids)
-    courses = {course.pk: course for tree in trees.values() for node in tree for course in courses_under(node)}
-    facts = {each.course.pk: each for each in read_courses(list(courses.values()), now=now)}
-    return [
-        draw_program_v1(
-            request,
-            program,
-            pages[program.pk],
-            trees[program.pk],
-            products[program.pk],
-            [facts[course.pk] for node in trees[program.pk] for course in courses_under(node) if facts[course.pk].page],
-            now=now,
-        )
-        for program in programs
-        if program.pk in pages
-    ]
-
-
-def _draw_programs_v2(request: HttpRequest, programs: Sequence[Program]) -> list[schemas.V2ProgramDetail]:
-    now, ids = clock.now(), [each.pk for each in programs]
-    trees, pages, products = requirements_trees(ids), read_program_pages(ids), read_program_products(ids)
-    courses = {course.pk: course for tree in trees.values() for node in tree for course in courses_under(node)}
-    facts = {each.course.pk: each for each in read_courses(list(courses.values()), now=now)}
-    return [
-        draw_program_v2(
-            request,
-            program,
-            pages.get(program.pk),
-            trees[program.pk],
-            products[program.pk],
-            [facts[course.pk] for node in trees[program.pk] for course in courses_under(node)],
-        )
-        for program in programs
-    ]
-
-
 def _read_departments(pk: int | None) -> list[schemas.DepartmentWithCoursesAndPrograms]:
     """Return all departments, or the one asked for; three queries. Raises NotFound."""
     departments = Department.objects.all() if pk is None else Department.objects.filter(pk=pk)
@@ -373,7 +328,7 @@ def _read_departments(pk: int | None) -> list[schemas.DepartmentWithCoursesAndPr
     if pk is not None and not rows:
         raise NotFound
     courses = list(_list_visible_courses().values_list("department_id", "pk"))
-    programs = list(_listed_programs().values_list("department_id", "pk"))
+    programs = list(listed_programs().values_list("department_id", "pk"))
     return [
         schemas.DepartmentWithCoursesAndPrograms(
             id=each.pk,

@@ -49,7 +49,7 @@ class EmailsFromCourseSite(DomainError):
 )
 def list_enrollments_v1(request: HttpRequest) -> list[schemas.CourseRunEnrollment]:
     """List the courses you are enrolled in, the latest first."""
-    return _draw(request, _own(request), draw_enrollment_v1)
+    return _draw(request, find_own_enrollments(request), draw_enrollment_v1)
 
 
 @router.post(
@@ -115,7 +115,7 @@ def list_enrollments_v2(
     request: HttpRequest, asked: Query[schemas.EnrollmentFilters]
 ) -> list[schemas.CourseRunEnrollmentRequestV2]:
     """List the courses you are enrolled in, the latest first, with their contracts."""
-    return _draw(request, _filter(_own(request), asked), draw_enrollment_v2)
+    return _draw(request, _filter(find_own_enrollments(request), asked), draw_enrollment_v2)
 
 
 @router.post(
@@ -147,7 +147,7 @@ def list_enrollments_v3(
     request: HttpRequest, asked: Query[schemas.EnrollmentFilters]
 ) -> list[schemas.CourseRunEnrollmentV3]:
     """List the courses you are enrolled in, the latest first, with their contracts."""
-    return _draw(request, _filter(_own(request), asked), draw_enrollment_v3)
+    return _draw(request, _filter(find_own_enrollments(request), asked), draw_enrollment_v3)
 
 
 @router.post(
@@ -180,12 +180,13 @@ def delete_enrollment_v3(request: HttpRequest, id: Id) -> Status[None]:
     return _leave(request, id)
 
 
-def _own(request: HttpRequest) -> QuerySet[Enrollment]:
+def find_own_enrollments(request: HttpRequest) -> QuerySet[Enrollment]:
+    """Return the caller's enrollments with runs, courses and departments, the latest first."""
     return Enrollment.objects.active().of(person(request).pk).select_related("run__course__department")
 
 
 def _find_own(request: HttpRequest, pk: int) -> Enrollment:
-    found = _own(request).filter(pk=pk).first()
+    found = find_own_enrollments(request).filter(pk=pk).first()
     if found is None:
         raise EnrollmentUnknown
     return found

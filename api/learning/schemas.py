@@ -7,8 +7,16 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.catalog.schemas import BaseCourseRun, CourseRunV2, Number, V1CourseRunWithCourse, V2Course
-from api.http.shapes import LEFT_OUT, DecimalText, Id, Input, Reply
+from api.catalog.schemas import (
+    BaseCourseRun,
+    CourseRunV2,
+    Number,
+    V1CourseRunWithCourse,
+    V1Program,
+    V2Course,
+    V2Program,
+)
+from api.http.shapes import LEFT_OUT, DecimalText, Id, Input, Omittable, Reply
 
 Mode = Literal["audit", "verified"]
 
@@ -124,3 +132,59 @@ class EnrollmentFilters(Input):
 
     exclude_b2b: bool = Field(LEFT_OUT, description="Leave out those in runs of contracts.")
     org_id: Number = Field(LEFT_OUT, description="Only those in runs of this organization's contracts.")
+
+
+class V1ProgramCertificate(Reply):
+    """A certificate. None are issued here."""
+
+    uuid: UUID
+    link: str
+
+
+class ProgramCertificate(V1ProgramCertificate):
+    """A certificate. None are issued here."""
+
+
+class V3ProgramCertificate(V1ProgramCertificate):
+    """A certificate. None are issued here."""
+
+
+class UserProgramEnrollmentDetail(Reply):
+    """One of your programs, with your enrollments in its courses."""
+
+    program: V1Program
+    enrollments: list[CourseRunEnrollment]
+    certificate: V1ProgramCertificate | None
+
+
+class V2UserProgramEnrollmentDetail(Reply):
+    """One of your programs, with your enrollments in its courses."""
+
+    program: V2Program
+    enrollments: list[CourseRunEnrollmentRequestV2]
+    certificate: ProgramCertificate | None
+
+
+class V3SimpleProgram(Reply):
+    """A program in short."""
+
+    title: str
+    readable_id: str
+    id: int
+    program_type: Omittable[str | None]
+    live: Omittable[bool]
+    display_mode: Omittable[Literal["course", ""] | None]
+
+
+class V3UserProgramEnrollment(Reply):
+    """One of your programs. The mode is “verified” if you bought it or have a seat in a contract with it."""
+
+    program: V3SimpleProgram
+    certificate: V3ProgramCertificate | None
+    enrollment_mode: Omittable[str]
+
+
+class V3ProgramEnrollmentRequestRequest(Input):
+    """Which program to enroll in."""
+
+    program_id: Id

@@ -15,16 +15,6 @@ MISSING: frozenset[str] = frozenset(
         # departments
         # enrollments
         # program_enrollments
-        "program_enrollments_list",
-        "program_enrollments_retrieve",
-        "program_enrollments_destroy",
-        "v2_program_enrollments_list",
-        "v2_program_enrollments_retrieve",
-        "v2_program_enrollments_destroy",
-        "v3_program_enrollments_list",
-        "v3_program_enrollments_create",
-        "v3_program_enrollments_retrieve",
-        "v3_program_enrollments_destroy",
         # programs
         # pages
         "pages_list",
@@ -35,6 +25,5 @@ MISSING: frozenset[str] = frozenset(
         "program_collections_list",
         "program_collections_retrieve",
         # verified_program_enrollments
-        "verified_program_enrollments_create",
     }
 )
