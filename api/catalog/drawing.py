@@ -11,9 +11,10 @@ from django.utils.translation import ngettext
 
 from api.catalog import schemas
 from api.catalog.products import BaseProduct, ProductFlexibilePrice
-from api.catalog.reading import COVER, CourseFacts
+from api.catalog.reading import CourseFacts
 from api.catalog.variants import Language
 from cms.models import CoursePage, ProgramPage
+from cms.selectors.covers import cover_url
 from courses.enums import RequirementKind
 from courses.models import Course, CourseRun, Program
 from courses.rules import is_enrollable
@@ -316,8 +317,8 @@ def _page(
 
 
 def _picture(request: HttpRequest, page: CoursePage | ProgramPage) -> str | None:
-    image = page.card_image
-    return request.build_absolute_uri(image.get_rendition(COVER).url) if image is not None else None
+    url = cover_url(page.card_image)
+    return request.build_absolute_uri(url) if url else None
 
 
 def _weeks(course: Course) -> str:

@@ -7,17 +7,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch, QuerySet, prefetch_related_objects
-from wagtail.images.models import Image, Rendition
+from django.db.models import QuerySet, prefetch_related_objects
 
 from cms.models import CoursePage, Instructor, ProgramPage, SearchDocument
+from cms.selectors.covers import prefetch_covers
 from cms.selectors.pages import visible_program_pages
 from courses.models import Course, CourseRun, Program, ProgramRequirement
 from courses.rules import is_enrollable
 from ecommerce.models import Product
-
-# As the pages' own cards are cut.
-COVER = "fill-960x480"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ def read_courses(
         by_course[run.course_id].append(run)
     products = _products_of({run.pk for each in by_course.values() for run in each} | set(sold_as))
     pages = {page.course_id: page for page in CoursePage.objects.visible().filter(course_id__in=ids).with_pictures()}
-    _load_covers([page.card_image for page in pages.values()])
+    prefetch_covers([page.card_image for page in pages.values()])
     programs = _programs_of(ids)
     instructors = _instructors_of(ids)
     prefetch_related_objects(courses, "topics")
@@ -96,7 +93,7 @@ def read_program_pages(program_ids: Collection[int]) -> dict[int, ProgramPage]:
         page.program_id: page
         for page in visible_program_pages().filter(program_id__in=program_ids).with_pictures()  # type: ignore[attr-defined]
     }
-    _load_covers([page.card_image for page in pages.values()])
+    prefetch_covers([page.card_image for page in pages.values()])
     return pages
 
 
@@ -125,10 +122,3 @@ def _instructors_of(course_ids: list[int]) -> dict[int, list[Instructor]]:
         list,
         {course_id or 0: [known[pk] for pk in ids if pk in known] for course_id, ids in documents.items()},
     )
-
-
-def _load_covers(images: Sequence[Image | None]) -> None:
-    there = [image for image in images if image is not None]
-    if there:
-        found = Rendition.objects.filter(filter_spec=COVER)
-        prefetch_related_objects(there, Prefetch("renditions", queryset=found, to_attr="prefetched_renditions"))

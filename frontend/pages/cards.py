@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from wagtail.images.models import Image, Rendition
 
 from cms.selectors.addresses import course_url
+from cms.selectors.covers import cover_url, prefetch_covers
 from courses.models import Course, Enrollment
 from frontend.pages.offers import CourseOffer, RunOffer, short_price
 from mitxonline.kernel import clock
 from mitxonline.kernel.dates import format_short_day
 from mitxonline.kernel.money import Money
-
-COVER = "fill-960x480"  # 2:1 around the focal point, sharp on a fine screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ def course_cards(
 ) -> list[CourseCard]:
     """The cards of courses loaded with their pages; one query if any has a picture, else none."""
     listed = list(courses)
-    prefetch_covers([course.page.card_image for course in listed if course.page.card_image])
+    prefetch_covers(course.page.card_image for course in listed)
     return [course_card(course, offer=offers[course.pk], is_enrolled=course.pk in enrolled) for course in listed]
 
 
@@ -138,18 +135,6 @@ def price_text(offer: CourseOffer) -> str:
 def _starts(moment: datetime, now: datetime) -> str:
     verb = _("Starts %(day)s") if moment > now else _("Started %(day)s")
     return verb % {"day": short_day(moment, now)}
-
-
-def cover_url(image: Image | None) -> str:
-    """The URL of an editor’s picture, cropped to a cover; empty without a picture."""
-    return str(image.get_rendition(COVER).url) if image is not None else ""
-
-
-def prefetch_covers(images: Sequence[Image]) -> None:
-    """Load the cropped versions of all these pictures in one query."""
-    if images:
-        found = Rendition.objects.filter(filter_spec=COVER)
-        prefetch_related_objects(images, Prefetch("renditions", queryset=found, to_attr="prefetched_renditions"))
 
 
 def enrolled_course_ids(user_id: int | None, *, now: datetime) -> frozenset[int]:

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from cms.models import CoursePage, ProgramPage
 from cms.selectors.addresses import program_url
+from cms.selectors.covers import cover_url
 from cms.selectors.pages import listed_courses, program_pages_with_course, with_pages
 from courses.models import Course, ProgramRequirement
 from courses.selectors.programs import courses_under, requirements_trees
@@ -20,7 +21,6 @@ from frontend.pages.cards import (
     CourseCard,
     CourseTile,
     course_cards,
-    cover_url,
     enrolled_course_ids,
     length_text,
 )

@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 
 from cms.models import CoursePage, ProductPage, ProgramPage
 from cms.selectors.addresses import course_url, program_url
+from cms.selectors.covers import cover_url
 from courses.models import CourseRun
 from ecommerce.models import Product
 from frontend.pages.buy_panel import BuyPanel, PanelState, buy_panel
-from frontend.pages.cards import CourseCard, course_cards, cover_url, enrolled_course_ids
+from frontend.pages.cards import CourseCard, course_cards, enrolled_course_ids
 from frontend.pages.courses import Fact, course_facts
 from frontend.pages.offers import CourseOffer, RunOffer, runs_on_offer
 from frontend.pages.programs import ProgramView, build_program_view

@@ -347,7 +347,8 @@ def _check_storage(report: ProviderReport) -> SetupFinding:
         kind = type(error).__name__
         return report.missing(
             "storage",
-            _("Files can’t be written (%(kind)s). Check MEDIA_ROOT, its owner and its space.") % {"kind": kind},
+            _("Files can’t be written (%(kind)s). Check MEDIA_ROOT, its owner and space, or the bucket and its key.")
+            % {"kind": kind},
         )
     if read != content:
         return report.missing("storage", _("A file isn’t read as it was written. Do all processes see one MEDIA_ROOT?"))

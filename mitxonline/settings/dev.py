@@ -40,6 +40,10 @@ SHARED_PAGES = env.bool("SHARED_PAGES", not DEBUG)  # with DEBUG templates chang
 
 MEDIA_ROOT = env.str("MEDIA_ROOT", str(local_dir() / "media"))
 SERVE_MEDIA = True
+STORAGES = {
+    "default": media_storage(),
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 WHITENOISE_USE_FINDERS = True  # static files straight from the apps, without collectstatic
 WHITENOISE_AUTOREFRESH = DEBUG
 STATIC_ROOT = None

@@ -50,7 +50,7 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": media_storage(),
     "staticfiles": {"BACKEND": "frontend.site.storage.HashedStorage"},
 }
 

@@ -8,9 +8,13 @@ import pytest
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
+from wagtail.images.models import Image
+from wagtail.images.tests.utils import get_test_image_file
 
 from frontend.drawing import covers
 from frontend.templatetags.covers import cover_url
+from tests.factories import make_course, make_run
+from tests.factories.pages import make_course_page, make_home
 
 # Computed once; a change here is a new VERSION, or browsers would show old and new covers side by side.
 GOLDEN = {
@@ -103,3 +107,20 @@ def test_an_address_may_be_kept_for_ever(client: Client) -> None:
 @pytest.mark.django_db
 def test_unknown_covers_are_not_found(client: Client, address: str) -> None:
     assert client.get(address).status_code == 404
+
+
+@pytest.mark.django_db
+def test_a_picture_whose_file_is_gone_takes_no_page_with_it(client: Client) -> None:
+    make_home()
+    for title, is_lost in (("Botany", True), ("Zoology", False)):
+        picture = Image.objects.create(title=title, file=get_test_image_file(f"{title}.png"))
+        page = make_course_page(make_run(course=make_course(title=title)).course, card_image=picture)
+        if is_lost:
+            picture.file.storage.delete(picture.file.name)
+            lost = page
+    for address in ("/catalog/", lost.url or ""):
+        text = client.get(address).content.decode()
+        assert "Botany" in text
+        if address != lost.url:
+            assert "/media/images/Zoology" in text
+        assert "/media/images/Botany" not in text
