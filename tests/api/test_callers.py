@@ -36,7 +36,9 @@ def test_every_operation_has_a_row_and_every_row_an_operation() -> None:
 def test_each_caller_gets_the_answers_of_the_table(provider: FakeProvider) -> None:
     world = make_world(provider)
     for subject in SUBJECTS:
+        before = dict(world.things)
         subject.make_things(world)
+        assert before.items() <= world.things.items(), "Two subjects use one name for different things."
     wrong = [said for row in ROWS if (said := difference(world, row.operation, row.letters, row))]
     assert not wrong, "\n".join(wrong)
 

@@ -31,7 +31,7 @@ DISCOUNT = {
     "redemption_type": "unlimited",
     "payment_type": "marketing",
 }
-OF_CODE = {"parent_lookup_discount": "{code}"}
+OF_CODE = {"parent_lookup_discount": "{discount}"}
 OF_FEW = {"parent_lookup_discount": "{limited_code}"}
 ASSIGNEE = {**OF_FEW, "id": "{assignee}"}
 LIMITED = {**OF_FEW, "id": "{product}"}
@@ -82,11 +82,11 @@ ROWS = (
     Row("discounts_list", "ffffoffo"),
     Row("discounts_create", "ffffoffo", body=DISCOUNT),
     Row("discounts_create_batch_create", "ffffoffo", body={**DISCOUNT, "count": 2}),
-    Row("discounts_retrieve", "ffffoffo", path={"id": "{code}"}),
+    Row("discounts_retrieve", "ffffoffo", path={"id": "{discount}"}),
     Row("discounts_retrieve", "ffffnffn", path={"id": "{contract_code}"}),
-    Row("discounts_update", "ffffoffo", path={"id": "{code}"}, body={**DISCOUNT, "discount_code": "SPRING10"}),
-    Row("discounts_partial_update", "ffffoffo", path={"id": "{code}"}, body={"amount": "5"}),
-    Row("discounts_destroy", "ffffoffo", path={"id": "{code}"}),
+    Row("discounts_update", "ffffoffo", path={"id": "{discount}"}, body={**DISCOUNT, "discount_code": "SPRING10"}),
+    Row("discounts_partial_update", "ffffoffo", path={"id": "{discount}"}, body={"amount": "5"}),
+    Row("discounts_destroy", "ffffoffo", path={"id": "{discount}"}),
     Row("discounts_assignees_list", "ffffoffo", path=OF_CODE),
     Row("discounts_assignees_create", "ffffoffo", path=OF_CODE, body={"user": {"email": "eve@people.example"}}),
     Row("discounts_assignees_retrieve", "ffffoffo", path=ASSIGNEE),
@@ -135,7 +135,7 @@ def make_things(world: World) -> None:
     basket = add_products(owner=owner, product_ids=[product.pk], now=clock.now())
     world.things |= {"product": str(product.pk), "other_product": str(other.pk), "basket": str(basket.pk)}
     world.things |= {
-        "code": str(code.pk),
+        "discount": str(code.pk),
         "limited_code": str(make_code(limited, text="FEW10").pk),
         "assignee": str(-someone.pk),
         "used_code": str(used.pk),
