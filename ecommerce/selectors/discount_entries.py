@@ -136,7 +136,8 @@ def _find_codes(discounts: DiscountQuerySet, filters: EntryFilters) -> DiscountC
         found = found.filter(normalized__contains=part) if part else found.none()
     if filters.is_redeemed is not None:
         found = found.filter(Exists(spent) if filters.is_redeemed else ~Exists(spent))
-    return found.select_related("discount").annotate(is_redeemed=Exists(spent)).order_by("-pk")
+    # By discount first: the index of a discount's codes spares reading those of contracts, which may be a million.
+    return found.select_related("discount").annotate(is_redeemed=Exists(spent)).order_by("-discount_id", "-pk")
 
 
 def _enter(discount: Discount, code: DiscountCode | None, row: Discount | DiscountCode) -> DiscountEntry:
