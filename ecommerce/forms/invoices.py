@@ -81,6 +81,11 @@ ADDRESS = ("street", "postal_code", "city", "region", "country")
 PARTS_OF_PARTY = (ADDRESS, *((name,) for name in PARTY_FIELDS if name not in ADDRESS))
 
 
+def _write_percent(value: Decimal) -> str:
+    """“12.5” rather than “12.500”, which some read as twelve thousand five hundred."""
+    return f"{value.normalize():f}"
+
+
 def _is_same(text: str | None, before: str | None) -> bool:
     """Whether two texts say the same; browsers send other line ends than are stored."""
     return (text or "").split() == (before or "").split()
@@ -210,6 +215,8 @@ class InvoiceForm(PartyFormMixin, forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, shop: ShopSettings, customers: QuerySet[Customer], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["country"] = CountryField(stored=self.instance.country)
+        if isinstance(rate := self.initial.get("tax_rate"), Decimal):
+            self.initial["tax_rate"] = _write_percent(rate)
         self.fields["customer"].queryset = customers  # type: ignore[attr-defined]
         self.fields["customer"].widget = CustomerInput(customers)
         self.fields["customer"].help_text = _("What you leave empty below is copied from the customer.")
@@ -251,7 +258,7 @@ class InvoiceForm(PartyFormMixin, forms.ModelForm):  # type: ignore[type-arg]
             "series": settings.INVOICE_SERIES[0],
             "currency": current_shop().currency,
             "payment_days": shop.invoice_payment_days,
-            "tax_rate": f"{shop.invoice_tax_rate.normalize():f}" if shop.invoice_tax_rate is not None else "",
+            "tax_rate": _write_percent(shop.invoice_tax_rate) if shop.invoice_tax_rate is not None else "",
         }
         if customer is not None:
             initial |= {"customer": customer.pk, **{name: getattr(customer, name) for name in PARTY_FIELDS}}
@@ -416,7 +423,7 @@ def initial_lines(invoice: Invoice | None, *, blank: int = BLANK_LINES) -> list[
                 "title": line.title if line.product is None or line.title != line.product.title else "",
                 "seats": line.seats,
                 "unit_price": Money(line.unit_price, invoice.currency).amount,
-                "discount_percent": f"{line.discount_percent.normalize():f}" if line.discount_percent else "",
+                "discount_percent": _write_percent(line.discount_percent) if line.discount_percent else "",
                 "is_lump_sum": line.is_lump_sum,
                 "is_free_text": line.product_id is None,
             }
