@@ -34,8 +34,8 @@ class StaffPageMixin(PermissionCheckedMixin, WagtailAdminTemplateMixin):
 
     def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
         parents = [{"url": url, "label": label} for url, label in self.get_parents()]
-        here = self.get_page_subtitle() or self.get_page_title()
-        return [*self.breadcrumbs_items, *parents, {"url": "", "label": here}]
+        # Wagtail folds the parents away, and what is left is the heading: with “Refund” alone, of which order?
+        return [*self.breadcrumbs_items, *parents, {"url": "", "label": self.get_header_title()}]
 
 
 class StaffPage(StaffPageMixin, TemplateView):
