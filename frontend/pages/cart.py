@@ -204,7 +204,14 @@ class CartPage:
 
     @property
     def count_text(self) -> str:
-        return count_items(len(self.lines), self.priced.program_count)
+        """“1 course and 40 seats for a group”."""
+        own = sum(not line.is_group for line in self.lines)
+        if not (seat_count := sum(line.seats or 0 for line in self.lines)):
+            return count_items(own, self.priced.program_count)
+        seats = ngettext("%(count)d seat for a group", "%(count)d seats for a group", seat_count)
+        seats %= {"count": seat_count}
+        courses = count_items(own, self.priced.program_count)
+        return _("%(courses)s and %(seats)s") % {"courses": courses, "seats": seats} if own else seats
 
     @property
     def other_count_text(self) -> str:
