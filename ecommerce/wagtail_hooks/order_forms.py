@@ -72,7 +72,7 @@ class UndoForm(ReasonForm):
 
     def __init__(self, *args: Any, desk: OrderAtDesk, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        lines = [(str(each.line.pk), each.line.title) for each in desk.free_lines]
+        lines = [(str(each.line.pk), _name_line(each)) for each in desk.free_lines]
         cast("forms.ChoiceField", self.fields["lines"]).choices = lines
         if any(each.redeemed for each in desk.free_lines):
             self.fields["takes_redeemed"] = redeemed_field()
@@ -147,7 +147,7 @@ class OrderRefundForm(ReasonForm):
         if desk.has_lines_to_choose:
             scopes.append((LINES, _("The full price of the courses chosen below")))
             cast("forms.ChoiceField", self.fields["lines"]).choices = [
-                (str(each.line.pk), f"{each.line.title} ({each.left.formatted()})") for each in desk.lines
+                (str(each.line.pk), f"{_name_line(each)} ({each.left.formatted()})") for each in desk.lines
             ]
         else:
             del self.fields["lines"]
@@ -292,6 +292,11 @@ class RefundSeatsForm(ReasonForm):
             enrollment_after=EnrollmentAfter(cleaned.get("enrollment_after") or EnrollmentAfter.REMOVE),
             takes_redeemed=cleaned["takes_redeemed"],
         )
+
+
+def _name_line(each: LineAtDesk) -> str:
+    """The title, and the seats of a group: an order may have both of one course."""
+    return ", ".join(part for part in (each.line.title, each.seats_text) if part)
 
 
 def _seats_field(each: LineAtDesk) -> forms.IntegerField:
