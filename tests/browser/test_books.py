@@ -86,6 +86,12 @@ def test_finance_reads_invoices_reports_and_audits(
         yield reverse("b2b_contracts:terms", args=[contract.pk])
 
     check(page, live_server.url, urls())
+    page.emulate_media(media="print", color_scheme="dark")
+    page.set_viewport_size({"width": 1060, "height": 750})  # A4, lying
+    page.goto(f"{live_server.url}{reverse('shop_reports:report', args=['purchases'])}?first=2026-01-01&last=2026-12-31")
+    assert page.evaluate("getComputedStyle(document.querySelector('.desk > p')).color") == "rgb(0, 0, 0)"
+    assert page.get_by_role("heading", level=1).bounding_box()["height"] > 10  # type: ignore[index]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_the_buyer_of_seats_reads_the_purchase(open_visitor: OpenVisitor, live_server: Any) -> None:
