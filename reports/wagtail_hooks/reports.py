@@ -187,7 +187,9 @@ class StartJobView(StaffButtonView):
         form = ReportForm(request.POST.dict(), report=report, scope=self.scope)
         style = request.POST.get("file", "")
         if not form.is_valid() or style not in STYLES:
-            return redirect(reverse(f"{NAME}:report", args=[report.slug]) + f"?{request.POST.urlencode()}")
+            asked = request.POST.copy()
+            asked.pop("csrfmiddlewaretoken", None)  # addresses are written to logs
+            return redirect(reverse(f"{NAME}:report", args=[report.slug]) + f"?{asked.urlencode()}")
         try:
             job = start_job(report=report, asked=form.to_asked(), style=style, user=user, now=clock.now())  # type: ignore[arg-type]  # signed in
         except ReportRunning as refusal:

@@ -126,8 +126,9 @@ def test_rights_are_looked_at_again_when_it_is_written_and_fetched(shop: Shop) -
 
 
 def test_a_mistake_leads_back_to_the_form(shop: Shop) -> None:
-    page = ask(client_of(finance_of()), first="31.3.")
+    page = ask(client_of(finance_of()), first="31.3.", csrfmiddlewaretoken="a-token")
     assert "Enter a day like 2027-06-30." in text_of(page)
+    assert "a-token" not in page.redirect_chain[0][0]
     assert not ReportJob.objects.exists()
 
 
