@@ -83,6 +83,13 @@ class PaymentInFuture(InvoiceRefused):
     message = _("The day can’t be in the future: record money once it has arrived.")
 
 
+class PaymentLongBefore(InvoiceRefused):
+    code = "payment_long_before"
+    message = _("That is more than a year before invoice {number} was issued.")
+    advice = _("Check the year.")
+    number: str
+
+
 class NothingIsDue(InvoiceRefused):
     code = "nothing_is_due"
     message = _("Nothing is due on invoice {number}.")

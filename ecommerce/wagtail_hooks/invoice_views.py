@@ -330,6 +330,11 @@ class DecisionPage(InvoiceMixin, StaffFormPage):
         """Say what the decision will do, a sentence each."""
         return []
 
+    def show_refusal(self, form: Any, refusal: DomainError) -> HttpResponse:
+        """Read the invoice again: what it said before the refusal may be what is refused."""
+        del self.file
+        return super().show_refusal(form, refusal)
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(effects=self.get_effects(), button=self.get_page_subtitle(), **kwargs)
 
@@ -388,6 +393,7 @@ _REFUSED_FIELDS = {
     "payment_amount_needed": "amount",
     "nothing_to_pay_back": "amount",
     "payment_in_future": "happened_on",
+    "payment_long_before": "happened_on",
 }
 
 

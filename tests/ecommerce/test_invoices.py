@@ -24,6 +24,7 @@ from ecommerce.errors.invoices import (
     NothingToPayBack,
     PaymentInFuture,
     PaymentInOtherCurrency,
+    PaymentLongBefore,
     PaymentReversedAlready,
     PaymentTooLarge,
     SeatsAreUsed,
@@ -383,6 +384,18 @@ def test_a_payment_in_another_currency_is_refused() -> None:
     with pytest.raises(PaymentInFuture):
         entries.record_payment(invoice_id=invoice.pk, moved=tomorrow, by_id=None, now=NOON)
     assert not InvoiceEntry.objects.exists()
+
+
+def test_a_payment_may_come_before_the_invoice_but_not_years_before() -> None:
+    invoice = make_invoice()
+    assert invoice.issued_on is not None
+    mistyped = moved("10", on=invoice.issued_on - timedelta(days=367))
+    with pytest.raises(PaymentLongBefore, match=r"more than a year before invoice INV-.* was issued. Check the year"):
+        entries.record_payment(invoice_id=invoice.pk, moved=mistyped, by_id=None, now=NOON)
+    assert not InvoiceEntry.objects.exists()
+    early = moved("10", on=invoice.issued_on - timedelta(days=366))
+    entries.record_payment(invoice_id=invoice.pk, moved=early, by_id=None, now=NOON)
+    assert InvoiceEntry.objects.get().happened_on == early.happened_on
 
 
 def test_a_payment_posted_twice_counts_once() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -26,6 +26,7 @@ from ecommerce.errors.invoices import (
     PaymentInFuture,
     PaymentInOtherCurrency,
     PaymentIsSpent,
+    PaymentLongBefore,
     PaymentReversedAlready,
     PaymentTooLarge,
     SeatsAreUsed,
@@ -43,6 +44,8 @@ from mitxonline.kernel.fingerprint import PlanChanged, refuse_unless_seen
 from mitxonline.kernel.money import Money, minor_digits
 from mitxonline.kernel.text import require_text
 
+DAYS_PAID_BEFORE = 366  # some pay before the invoice is issued; a day long before that is a mistyped year
+
 
 @dataclass(frozen=True, slots=True)
 class MoneyMoved:
@@ -58,8 +61,8 @@ def record_payment(*, invoice_id: int, moved: MoneyMoved, by_id: int | None, now
     """Record money that arrived for an invoice.
 
     Raises InvoiceUnknown, InvoiceNotIssued, InvoiceIsVoid, PaymentInOtherCurrency, PaymentAmountNeeded,
-    PaymentInFuture, NothingIsDue, PaymentTooLarge. More than the balance is refused rather than kept as credit: nothing
-    here could say later whose money it is.
+    PaymentInFuture, PaymentLongBefore, NothingIsDue, PaymentTooLarge. More than the balance is refused rather than kept
+    as credit: nothing here could say later whose money it is.
     """
     with transaction.atomic():
         invoice = _lock_issued(invoice_id)
@@ -78,7 +81,7 @@ def record_payout(*, invoice_id: int, moved: MoneyMoved, by_id: int | None, now:
     """Record money that we returned because a credit note left the customer with too much paid.
 
     Raises InvoiceUnknown, InvoiceNotIssued, InvoiceIsVoid, PaymentInOtherCurrency, PaymentAmountNeeded,
-    PaymentInFuture, NothingToPayBack.
+    PaymentInFuture, PaymentLongBefore, NothingToPayBack.
     """
     with transaction.atomic():
         invoice = _lock_issued(invoice_id)
@@ -245,6 +248,8 @@ def _check_money(invoice: Invoice, moved: MoneyMoved, *, today: date) -> None:
         raise PaymentAmountNeeded(digits=minor_digits(invoice.currency))
     if moved.happened_on > today:
         raise PaymentInFuture
+    if invoice.issued_on is not None and moved.happened_on < invoice.issued_on - timedelta(days=DAYS_PAID_BEFORE):
+        raise PaymentLongBefore(number=invoice.number)
 
 
 def _check_credit(plan: CreditPlan) -> None:
