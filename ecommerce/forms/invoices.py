@@ -158,19 +158,27 @@ class CustomerInput(AdminSnippetChooser):  # type: ignore[misc]  # untyped
         return self.customers.filter(pk=instance.pk).first() if instance is not None else None
 
 
+class PercentField(forms.DecimalField):
+    def __init__(self, **options: Any) -> None:
+        outside = gettext_lazy("Enter a percentage from 0 to 100.")
+        super().__init__(
+            required=False,
+            max_digits=6,
+            decimal_places=3,
+            min_value=0,
+            max_value=100,
+            widget=forms.TextInput(attrs=DECIMAL),
+            error_messages={"invalid": outside, "min_value": outside, "max_value": outside},
+            **options,
+        )
+
+
 class InvoiceForm(PartyFormMixin, forms.ModelForm):  # type: ignore[type-arg]
     """What an invoice says, beside its lines."""
 
     company = forms.CharField(label=gettext_lazy("Company"), required=False, max_length=255)
-    tax_rate = forms.DecimalField(
-        label=gettext_lazy("Tax rate in percent"),
-        required=False,
-        max_digits=6,
-        decimal_places=3,
-        min_value=0,
-        max_value=100,
-        widget=forms.TextInput(attrs=DECIMAL),
-        help_text=gettext_lazy("Leave it empty to charge no tax."),
+    tax_rate = PercentField(
+        label=gettext_lazy("Tax rate in percent"), help_text=gettext_lazy("Leave it empty to charge no tax.")
     )
 
     class Meta:
@@ -293,15 +301,7 @@ class InvoiceLineForm(forms.Form):
     unit_price = forms.DecimalField(
         label=gettext_lazy("Unit price"), required=False, max_digits=12, widget=forms.TextInput(attrs=DECIMAL)
     )
-    discount_percent = forms.DecimalField(
-        label=gettext_lazy("Discount in percent"),
-        required=False,
-        max_digits=6,
-        decimal_places=3,
-        min_value=0,
-        max_value=100,
-        widget=forms.TextInput(attrs=DECIMAL),
-    )
+    discount_percent = PercentField(label=gettext_lazy("Discount in percent"))
     is_lump_sum = forms.BooleanField(required=False, widget=forms.HiddenInput)
     is_free_text = forms.BooleanField(required=False, widget=forms.HiddenInput)
     removed = forms.BooleanField(label=gettext_lazy("Remove"), required=False)
@@ -601,8 +601,9 @@ def _seats_field(line: LineOfInvoice, count: LineCodes | None) -> forms.IntegerF
         widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
         help_text=_describe_left(line, count),
         error_messages={
+            "min_value": _("Enter a number of seats, or leave it empty."),
             "max_value": _("At most %(left)d are left to credit.") % {"left": line.seats_left},
-            "invalid": _("Enter a whole number."),
+            "invalid": _("Enter a whole number of seats."),
         },
     )
 

@@ -315,4 +315,9 @@ def _seats_field(each: LineAtDesk) -> forms.IntegerField:
         help_text=_("%(left)d of %(sold)d can be refunded; no one has redeemed %(free)d of them. One seat: %(price)s.")
         % words,
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        error_messages={
+            "invalid": _("Enter a whole number of seats."),
+            "min_value": _("Enter at least 1 seat."),
+            "max_value": _("At most %(left)d can be refunded.") % words,
+        },
     )
