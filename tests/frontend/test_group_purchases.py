@@ -122,6 +122,15 @@ def test_the_number_changes_in_the_cart_and_both_lines_of_a_course_stay_apart(cl
     assert seats_in_cart() == [None]
 
 
+def test_the_summary_counts_a_groups_seats_and_ones_own_course(client: Client) -> None:
+    product = make_product()
+    add(client, product.pk, "1")
+    assert "<dt>1 seat for a group</dt>" in client.get("/cart/").content.decode()
+    add(client, product.pk, "3")
+    add(client, product.pk, "", who="me")
+    assert "<dt>1 course and 3 seats for a group</dt>" in client.get("/cart/").content.decode()
+
+
 def test_a_line_becomes_a_groups_and_the_buyers_again(client: Client) -> None:
     product = make_product()
     add(client, product.pk, "", who="me")
