@@ -58,13 +58,7 @@ def invoice() -> Invoice:
     return invoice
 
 
-def test_finance_reads_invoices_reports_and_audits(
-    open_visitor: OpenVisitor, live_server: Any, settings: LazySettings, invoice: Invoice
-) -> None:
-    settings.CURRENCIES = ["USD", "JPY"]
-    make_shop()
-    contract = make_contract(make_organization("Harbor"), seats=9)
-    add_member(contract_id=contract.pk, user_id=make_user().pk, now=clock.now())
+def test_finance_reads_invoices_and_codes(open_visitor: OpenVisitor, live_server: Any, invoice: Invoice) -> None:
     code = DiscountCode.objects.filter(discount__seat_sale__isnull=False, uses=0, active=True)[0]
     page = sign_in(open_visitor, make_user(is_staff=True, is_superuser=True), live_server.url)
     draft = Invoice.objects.exclude(pk=invoice.pk).get()
@@ -76,22 +70,45 @@ def test_finance_reads_invoices_reports_and_audits(
         yield from (reverse(f"shop_invoices:{name}", args=[invoice.pk]) for name in ("invoice", "pay", "credit"))
         yield reverse("timeline:subject", args=["invoice", invoice.pk])
         yield from (reverse(f"code_desk:{name}", args=[code.pk]) for name in ("code", "cancel", "move"))
+
+    check(page, live_server.url, urls())
+
+
+@pytest.fixture
+def finance(open_visitor: OpenVisitor, live_server: Any, settings: LazySettings) -> Page:
+    settings.CURRENCIES = ["USD", "JPY"]
+    make_shop()
+    return sign_in(open_visitor, make_user(is_staff=True, is_superuser=True), live_server.url)
+
+
+def test_finance_reads_reports(finance: Page, live_server: Any) -> None:
+    contract = make_contract(make_organization("Harbor"), seats=9)
+    add_member(contract_id=contract.pk, user_id=make_user().pk, now=clock.now())
+
+    def urls() -> Iterator[str]:
         yield reverse("shop_reports:index")
         for slug in ("purchases", "refunds", "summary", "sales", "codes", "enrollments", "contracts"):
             yield f"{reverse('shop_reports:report', args=[slug])}?first=2026-01-01&last=2026-12-31"
         yield f"{reverse('shop_reports:report', args=['sales'])}?first=2026-01-01&last=2026-12-31&by=course"
         yield f"{reverse('shop_reports:report', args=['sales'])}?first=never"
-        yield reverse("audits:index")
-        yield from (reverse("audits:audit", args=[name]) for name in ("enrollments", "payments", "seats"))
         yield reverse("b2b_contracts:terms", args=[contract.pk])
 
-    check(page, live_server.url, urls())
-    page.emulate_media(media="print", color_scheme="dark")
-    page.set_viewport_size({"width": 1060, "height": 750})  # A4, lying
-    page.goto(f"{live_server.url}{reverse('shop_reports:report', args=['purchases'])}?first=2026-01-01&last=2026-12-31")
-    assert page.evaluate("getComputedStyle(document.querySelector('.desk > p')).color") == "rgb(0, 0, 0)"
-    assert page.get_by_role("heading", level=1).bounding_box()["height"] > 10  # type: ignore[index]
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    check(finance, live_server.url, urls())
+
+
+def test_finance_reads_audits(finance: Page, live_server: Any) -> None:
+    audits = (reverse("audits:audit", args=[name]) for name in ("enrollments", "payments", "seats"))
+    check(finance, live_server.url, (reverse("audits:index"), *audits))
+
+
+def test_a_wide_report_is_printed_whole_and_dark_on_white(finance: Page, live_server: Any) -> None:
+    finance.emulate_media(media="print", color_scheme="dark")
+    finance.set_viewport_size({"width": 1060, "height": 750})  # a sheet, lying
+    report = reverse("shop_reports:report", args=["purchases"])
+    finance.goto(f"{live_server.url}{report}?first=2026-01-01&last=2026-12-31")
+    assert finance.evaluate("getComputedStyle(document.querySelector('.desk > p')).color") == "rgb(0, 0, 0)"
+    assert finance.get_by_role("heading", level=1).bounding_box()["height"] > 10  # type: ignore[index]
+    assert finance.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_the_buyer_of_seats_reads_the_purchase(open_visitor: OpenVisitor, live_server: Any) -> None:
