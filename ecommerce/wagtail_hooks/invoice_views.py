@@ -331,9 +331,11 @@ class DecisionPage(InvoiceMixin, StaffFormPage):
         return []
 
     def show_refusal(self, form: Any, refusal: DomainError) -> HttpResponse:
-        """Read the invoice again: what it said before the refusal may be what is refused."""
-        del self.file
-        return super().show_refusal(form, refusal)
+        """Show the invoice and the form as they are now: what they said before may be what is refused."""
+        self.__dict__.pop("file", None)
+        again = self.get_form()
+        again.is_valid()
+        return super().show_refusal(again, refusal)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(effects=self.get_effects(), button=self.get_page_subtitle(), **kwargs)

@@ -172,11 +172,15 @@ class RefundView(OrderMixin, StaffFormPage):
         return super().form_valid(form)
 
     def show_refusal(self, form: Any, refusal: DomainError) -> HttpResponse:
+        """Show the order and the form as they are now: what they said before may be what is refused."""
+        for name in ("desk", "lowered"):
+            self.__dict__.pop(name, None)
+        again = self.get_form()
+        again.is_valid()
         if not isinstance(refusal, PlanChanged):
-            return super().show_refusal(form, refusal)
+            return super().show_refusal(again, refusal)
         messages.warning(self.request, str(refusal))
-        del self.desk  # read before the change
-        return self.show_plan(form)
+        return self.show_plan(again)
 
     def show_plan(self, form: OrderRefundForm) -> HttpResponse:
         with refusals_on(form):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import LazySettings
@@ -97,6 +98,9 @@ def test_an_invoice_from_a_customer_to_its_payment(desk: Client) -> None:
     draft.refresh_from_db()
     assert draft.state == InvoiceState.PAID
     assert "Paid" in read(desk.get(url_of(draft))).text
+    other_window = read(desk.post(url_of(draft, "pay/"), {**payment, "amount": "7182", "posted_as": str(uuid4())}))
+    assert "Nothing is due on invoice" in other_window.text
+    assert "$0.00 is still due" in other_window.text
 
 
 def test_bad_input_is_said_and_nothing_typed_is_lost(desk: Client) -> None:

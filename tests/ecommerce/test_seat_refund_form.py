@@ -94,13 +94,27 @@ def test_redeemed_seats_need_the_box_and_are_named(till: Till, desk: Client) -> 
     assert not Enrollment.objects.active().filter(user=learner).exists()
 
 
+def test_seats_refunded_meanwhile_are_no_longer_offered(till: Till, desk: Client) -> None:
+    order = make_group_order()
+    form = form_data(read(desk.get(desk_url(order, "refund/"))))
+    fields = {**form, "reason": "phone", "enrollment_after": "remove", "scope": "seats", field_of(order): "30"}
+    plan = read(desk.post(desk_url(order, "refund/"), fields))
+    submit_refund(desk, order, scope="seats", **{field_of(order): "30"})
+    answer = desk.post(desk_url(order, "refund/"), {**form_data(plan), "confirmed": "1"})
+    assert answer.status_code == 422
+    text = read(answer).text
+    assert "10 of 40 can be refunded" in text
+    assert "Up to $3,000.00 can be refunded" in text
+    assert Refund.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"scope": "seats"}, "Enter how many seats are refunded."),
-        ({"scope": "seats", "number": "41"}, "Ensure this value is less than or equal to 40."),
-        ({"scope": "seats", "number": "0"}, "Ensure this value is greater than or equal to 1."),
-        ({"scope": "seats", "number": "many"}, "Enter a whole number."),
+        ({"scope": "seats", "number": "41"}, "At most 40 can be refunded."),
+        ({"scope": "seats", "number": "0"}, "Enter at least 1 seat."),
+        ({"scope": "seats", "number": "many"}, "Enter a whole number of seats."),
         ({"scope": "seats", "number": "1", "amount": "5"}, "You chose to refund seats."),
         ({"scope": "all", "number": "1"}, "You entered seats, but chose otherwise."),
         ({"scope": "amount", "amount": "5", "number": "1"}, "You entered seats, but chose otherwise."),
