@@ -18,6 +18,7 @@ from b2b.models import ContractInvoice, ContractPage
 from b2b.selectors.contracts import list_contracts
 from b2b.services.contracts.invoices import ContractInvoiceRequest, describe_contract, draft_contract_invoice
 from b2b.wagtail_hooks.base import NAMESPACE, ContractPageView, contract_url
+from ecommerce.forms.invoices import SeatsField
 from ecommerce.models import Customer, Invoice
 from ecommerce.models.fields import find_amount_problem
 from ecommerce.roles import Action, may
@@ -26,7 +27,6 @@ from mitxonline.kernel.shop import current_shop
 from mitxonline.staff.pages import StaffFormPage
 
 SEATS, LUMP_SUM = "seats", "lump_sum"
-MAX_CONTRACT_SEATS = 100_000
 # Hooks of the pages about invoices (ecommerce.wagtail_hooks).
 INVOICE_LINKS = "register_invoice_links"
 INVOICE_BUTTONS = "register_invoice_buttons"
@@ -74,13 +74,7 @@ class ContractInvoiceForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages={"required": gettext_lazy("Choose what is invoiced.")},
     )
-    seats = forms.IntegerField(
-        label=gettext_lazy("Seats"),
-        required=False,
-        min_value=1,
-        max_value=MAX_CONTRACT_SEATS,
-        error_messages={"max_value": gettext_lazy("Enter at most 100,000 seats.")},
-    )
+    seats = SeatsField(label=gettext_lazy("Seats"), required=False, has_codes=False)
     price = forms.DecimalField(
         label=gettext_lazy("Price"),
         max_digits=12,

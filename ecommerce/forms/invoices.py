@@ -276,15 +276,17 @@ class InvoiceForm(PartyFormMixin, forms.ModelForm):  # type: ignore[type-arg]
 class SeatsField(forms.IntegerField):
     """A number of seats. Decimals are refused, never cut off."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, has_codes: bool = True, **options: Any) -> None:
         super().__init__(
             min_value=1,
-            max_value=MAX_SEATS,
+            max_value=MAX_SEATS if has_codes else MAX_FREE_SEATS,
             widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
             error_messages={
                 "invalid": gettext_lazy("Enter a whole number of seats."),
                 "min_value": gettext_lazy("Enter at least 1 seat."),
-                "max_value": gettext_lazy("Enter at most 1,000 seats; use another invoice for more."),
+                "max_value": gettext_lazy("Enter at most 1,000 seats; use another invoice for more.")
+                if has_codes
+                else gettext_lazy("Enter at most 100,000 seats."),
             },
             **options,
         )
@@ -316,13 +318,7 @@ class InvoiceLineForm(forms.Form):
         self.is_free = self._reads("is_free_text")
         if self.is_free:
             del self.fields["product"]
-            self.fields["seats"] = forms.IntegerField(
-                label=_("Seats"),
-                required=False,
-                min_value=1,
-                max_value=MAX_FREE_SEATS,
-                error_messages={"max_value": _("Enter at most 100,000 seats.")},
-            )
+            self.fields["seats"] = SeatsField(label=_("Seats"), required=False, has_codes=False)
         else:
             self.fields["title"].help_text = _("Empty: the course’s title.")
         if self._reads("is_lump_sum"):
