@@ -548,6 +548,10 @@ class VoidView(DecisionPage):
 
     def show_refusal(self, form: Any, refusal: DomainError) -> HttpResponse:
         del self.plan  # read before the change
+        try:
+            _plan = self.plan
+        except DomainError as stopped:  # paid or credited meanwhile
+            return self.refuse(str(stopped))
         return super().show_refusal(form, refusal)
 
     def perform(self, form: VoidForm) -> str:

@@ -16,6 +16,7 @@ from ecommerce.enums import InvoiceState, Role
 from ecommerce.events import InvoiceIssued
 from ecommerce.models import Customer, DiscountCode, Invoice, InvoiceEntry, Product, ShopRole
 from ecommerce.receivers import email_invoice
+from ecommerce.services.invoices import entries
 from mitxonline.kernel import clock
 from tests.factories import NOON, make_product, make_run, make_user
 from tests.factories.invoices import issue, line_of, make_customer, make_draft, make_invoice, pay, set_seller
@@ -379,3 +380,19 @@ def test_an_invoice_goes_to_those_pasted_from_a_mail_program(desk: Client) -> No
     )
     desk.post("/cms/invoices/add/", form)
     assert Invoice.objects.get().recipients.split() == ["ap@northgate.example", "bo@northgate.example"]
+
+
+def test_a_payment_while_an_invoice_is_voided_leads_back_to_it(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    invoice, void_invoice = now_invoice(), entries.void_invoice
+
+    def void_late(**options: Any) -> Invoice:
+        pay(invoice, "10")
+        return void_invoice(**options)
+
+    monkeypatch.setattr(entries, "void_invoice", void_late)
+    form = form_data(read(desk.get(url_of(invoice, "void/"))))
+    answer = desk.post(url_of(invoice, "void/"), {**form, "reason": "Made out to the wrong company"}, follow=True)
+    assert answer.redirect_chain == [(url_of(invoice), 302)]
+    assert "has payments or credit notes" in read(answer).soup.text
+    invoice.refresh_from_db()
+    assert invoice.state == InvoiceState.PART_PAID
