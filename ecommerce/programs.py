@@ -112,7 +112,7 @@ def describe_programs(
     if not any(each.owned and each.given for each in terms.values()):
         return terms
     owned_ids = {each.course.pk for listed in terms.values() for each in listed.owned}
-    policy = OwnedCourses(ShopSettings.current().owned_courses)
+    policy = OwnedCourses(ShopSettings.of_site().owned_courses)
     prices = find_list_prices(owned_ids, now=now) if policy == OwnedCourses.DEDUCT else {}
     return {product.pk: _apply_policy(product, terms[product.pk], policy, prices) for product in programs}
 

@@ -55,6 +55,7 @@ from ecommerce.services.payment.notices import process_notice
 from ecommerce.services.registration.codes import sell_seats_of
 from mitxonline.kernel import clock
 from mitxonline.kernel.mail import MailFile, send_email
+from mitxonline.kernel.shop import current_shop, shop_of_site, use_shop_of_site
 from mitxonline.users.events import AccountClosed
 
 logger = logging.getLogger(__name__)
@@ -197,7 +198,7 @@ def email_payment_failed(event: PaymentDeclined) -> None:
         order,
         replies_to_support=True,
         lines=list(order.lines.all()),
-        link=f"{settings.SITE_BASE_URL}{reverse('cart')}",
+        link=f"{shop_of_site(order.site_id).base_url}{reverse('cart')}",
     )
 
 
@@ -213,12 +214,14 @@ def email_refund_asked(event: RefundAsked) -> None:
     """Tell the shop's support address that a buyer requests a refund; without such an address, no one."""
     request = RefundRequest.objects.select_related("order").get(pk=event.request_id)
     address = reverse("shop_orders:order", args=[request.order_id])
-    if to := _support_addresses():
-        send_email(
-            "ecommerce/emails/refund_asked",
-            to=to,
-            context={"request": request, "order": request.order, "link": f"{settings.SITE_BASE_URL}{address}"},
-        )
+    with use_shop_of_site(request.order.site_id):
+        if to := _support_addresses():
+            link = f"{current_shop().base_url}{address}"
+            send_email(
+                "ecommerce/emails/refund_asked",
+                to=to,
+                context={"request": request, "order": request.order, "link": link},
+            )
 
 
 def tell_finance_of_review(event: OrderInReview) -> None:
@@ -251,7 +254,8 @@ def email_invoice_reminder(event: InvoiceReminderDue) -> None:
 def _email_receipt(order_id: int) -> None:
     order = _find_order(order_id)
     receipt = receipt_data(receipt_for(user_id=order.purchaser_id, number=order.number), now=clock.now())
-    files = _draw_receipt(order, receipt)
+    with use_shop_of_site(order.site_id):
+        files = _draw_receipt(order, receipt)
     courses = list_sold_courses(sales_of_order(order)) if order.is_completed else []
     code_files = [registration_file(courses, name=f"{order.number}-codes")] if courses else []
     _email_buyer(
@@ -286,37 +290,42 @@ def _email_buyer(
     files: Sequence[MailFile] = (),
     **context: object,
 ) -> None:
-    """Send one of the shop's e-mails to the buyer. With ``replies_to_support``, answers go to the support address."""
-    receipt = f"{settings.SITE_BASE_URL}{reverse('receipt')}?order_number={order.number}"
-    send_email(
-        f"ecommerce/emails/{name}",
-        to=[order.purchaser.email],
-        reply_to=_support_addresses() if replies_to_support else [],
-        context={"order": order, "link": receipt} | context,
-        about=order,
-        files=files,
-    )
+    """Send one of the e-mails of the order's site to the buyer.
+
+    With ``replies_to_support``, answers go to the support address.
+    """
+    with use_shop_of_site(order.site_id):
+        receipt = f"{current_shop().base_url}{reverse('receipt')}?order_number={order.number}"
+        send_email(
+            f"ecommerce/emails/{name}",
+            to=[order.purchaser.email],
+            reply_to=_support_addresses() if replies_to_support else [],
+            context={"order": order, "link": receipt} | context,
+            about=order,
+            files=files,
+        )
 
 
 def _email_learner(name: str, use_id: int, run_id: int, **context: object) -> None:
     """Write to the learner who redeemed a registration code about the run it gave or gives."""
-    use = CodeUse.objects.select_related("user").get(pk=use_id)
+    use = CodeUse.objects.select_related("user", "code__discount").get(pk=use_id)
     if use.user.closed_at is not None:
         return
     run = CourseRun.all_objects.get(pk=run_id)
-    send_email(
-        f"ecommerce/emails/{name}",
-        to=[use.user.email],
-        reply_to=_support_addresses(),
-        context={
-            "run": run,
-            "run_text": _describe_run(run),
-            "learner": use.user,
-            "link": f"{settings.SITE_BASE_URL}{reverse('dashboard')}",
-        }
-        | context,
-        about=use.code,
-    )
+    with use_shop_of_site(use.code.discount.site_id):
+        send_email(
+            f"ecommerce/emails/{name}",
+            to=[use.user.email],
+            reply_to=_support_addresses(),
+            context={
+                "run": run,
+                "run_text": _describe_run(run),
+                "learner": use.user,
+                "link": f"{current_shop().base_url}{reverse('dashboard')}",
+            }
+            | context,
+            about=use.code,
+        )
 
 
 def _describe_run(run: CourseRun) -> str:

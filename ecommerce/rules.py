@@ -82,11 +82,18 @@ class PurchaseLine:
 
 @dataclass(frozen=True)
 class Purchase:
-    """What the rules judge. ``user_id`` is None while the visitor is signed out."""
+    """What the rules judge. ``user_id`` is None while the visitor is signed out.
+
+    ``site_id`` is where it is bought; None for an order that is paid: what it sells may have moved since.
+    """
 
     lines: tuple[PurchaseLine, ...]
     user_id: int | None
     now: datetime
+    site_id: int | None = None
+
+    def is_sold_here(self, product: Product) -> bool:
+        return self.site_id is None or product.site_id in (None, self.site_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,14 +215,12 @@ class Sellable(_ReadOnlyRule):
 
     def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
         return [
-            _refuse(line, refusal)
-            for line in purchase.lines
-            if (refusal := self._refusal(line, purchase.now)) is not None
+            _refuse(line, refusal) for line in purchase.lines if (refusal := self._refusal(line, purchase)) is not None
         ]
 
-    def _refusal(self, line: PurchaseLine, now: datetime) -> DomainError | None:
+    def _refusal(self, line: PurchaseLine, purchase: Purchase) -> DomainError | None:
         product, run = line.product, line.product.course_run
-        if not product.is_active:
+        if not product.is_active or not purchase.is_sold_here(product):
             return NotForSale(title=product.title)
         if line.is_group and not product.sells_seats:
             return SeatsNotSold(title=product.title)
@@ -226,7 +231,7 @@ class Sellable(_ReadOnlyRule):
         ):  # otherwise this product would be a way around the contract
             return NotForSale(title=product.title)
         try:
-            refuse_unless_enrollable(run, now=now)
+            refuse_unless_enrollable(run, now=purchase.now)
         except EnrollmentRefused as refusal:
             return refusal
         return None

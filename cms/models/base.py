@@ -11,11 +11,13 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.images.models import Image
-from wagtail.models import Page, PageManager, PageViewRestriction
+from wagtail.models import Page, PageManager, PageViewRestriction, Site
 from wagtail.query import PageQuerySet
 from wagtail.url_routing import RouteResult
 
 from cms.models.forms import SitePageCopyForm, SitePageForm, SubjectPageForm
+from courses.models.sites import is_of_site
+from mitxonline.kernel.shop import current_site_id
 from mitxonline.shared.marks import mark_shared
 
 
@@ -95,13 +97,18 @@ class SubjectPageQuerySet(PublicPageQuerySet):
         return pages
 
     def offered(self) -> Self:
-        """Live pages of live courses or programs."""
-        pages: Self = self.live().filter(**{f"{self.model.subject_field}__live": True})
+        """Live pages of live courses or programs of the current site."""
+        pages: Self = self.live().filter(self._is_offered())
         return pages
 
     def visible(self) -> Self:
-        pages: Self = super().visible().filter(**{f"{self.model.subject_field}__live": True})
+        """Those that visitors of the current site can open."""
+        pages: Self = super().visible().filter(self._is_offered())
         return pages
+
+    def _is_offered(self) -> Q:
+        subject = self.model.subject_field
+        return Q(**{f"{subject}__live": True}) & is_of_site(current_site_id(), path=f"{subject}__site")
 
     def with_pictures(self) -> Self:
         pages: Self = self.select_related("card_image", "social_image")
@@ -155,6 +162,11 @@ class SubjectPage(SitePage):
     def subject(self) -> Any:
         return getattr(self, self.subject_field)
 
+    @property
+    def _is_offered_here(self) -> bool:
+        subject = self.subject
+        return subject is not None and subject.live and subject.site_id in (None, current_site_id())
+
     def search_keys(self) -> str:
         """The words by which staff find the page: the id, and its parts, which no one types as a whole."""
         if self.subject is None:
@@ -182,12 +194,18 @@ class SubjectPage(SitePage):
         parts: tuple[int, str | None, str | None] | None = super().get_url_parts(request)
         if parts is None or not parts[2] or self.subject is None:
             return parts
-        folder = parts[2].rstrip("/").rpartition("/")[0]
-        return parts[0], parts[1], f"{folder}/{self.subject.readable_id}/"
+        site_id, root_url, path = parts
+        # The page is in the tree of one site, and shown on all that have the course or program.
+        shown_on = self.subject.site_id or current_site_id()
+        if shown_on not in (None, site_id):
+            roots = {root.site_id: root.root_url for root in Site.get_site_root_paths()}
+            site_id, root_url = (shown_on, roots[shown_on]) if shown_on in roots else (site_id, root_url)
+        folder = (path or "").rstrip("/").rpartition("/")[0]
+        return site_id, root_url, f"{folder}/{self.subject.readable_id}/"
 
     def route(self, request: HttpRequest, path_components: list[str]) -> RouteResult:
         """Answer an address with the slug, which redirects to the one with the id (see ``serve``)."""
-        if path_components or not self.live or self.subject is None or not self.subject.live:
+        if path_components or not self.live or not self._is_offered_here:
             raise Http404
         return RouteResult(self, kwargs={"moved": True})
 

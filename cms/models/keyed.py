@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.apps import apps
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from wagtail.models import Page
+from wagtail.models import Page, Site
 from wagtail.url_routing import RouteResult
 
 from cms.models.base import SitePage
@@ -36,12 +37,16 @@ def tabs_of(body: Any) -> list[Tab]:
 def route_by_id(home: Page, *, folder: str, typed: str) -> RouteResult:
     """Find the page of the course or program with this id in a folder under the home page, in one query.
 
-    Raises Http404. An id whose plus a client decoded to a space is redirected to the right address.
+    It may be in the tree of another site, if this one has the course or program too. Raises Http404. An id whose plus a
+    client decoded to a space is redirected to the right address.
     """
     key = typed.replace(" ", "+")
     model = apps.get_model("cms", "ProgramPage" if key.startswith(PROGRAM_PREFIX) else "CoursePage")
-    in_folder = {"url_path__startswith": f"{home.url_path}{folder}/", "depth": home.depth + 2}
-    page = model.objects.offered().filter(**in_folder).with_key(key)
+    is_in_folder = Q(url_path__startswith=f"{home.url_path}{folder}/", depth=home.depth + 2)
+    for root in Site.get_site_root_paths():
+        if root.root_path != home.url_path:
+            is_in_folder |= Q(url_path__startswith=f"{root.root_path}{folder}/")
+    page = model.objects.offered().filter(is_in_folder).with_key(key)
     if page is None:
         raise Http404
     return RouteResult(page, kwargs={"moved": True} if key != typed else {})

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from courses.enums import Level
 from courses.models.keys import course_number, validate_course_id
+from courses.models.sites import is_of_site, site_field
 from mitxonline.kernel.countries import list_countries
 
 
@@ -51,6 +52,9 @@ def language_choices() -> list[tuple[str, str]]:
 
 
 class CourseQuerySet(models.QuerySet["Course"]):
+    def of_site(self, site_id: int | None) -> Self:
+        return self.filter(is_of_site(site_id))
+
     def live(self) -> Self:
         """Courses on offer. Whether visitors see one also depends on its page (``cms.selectors.pages``)."""
         return self.filter(live=True)
@@ -100,6 +104,7 @@ class Course(models.Model):
     duration_weeks = models.PositiveSmallIntegerField(_("length in weeks"), null=True, blank=True)
     hours_per_week_min = models.PositiveSmallIntegerField(_("hours a week, at least"), null=True, blank=True)
     hours_per_week_max = models.PositiveSmallIntegerField(_("hours a week, at most"), null=True, blank=True)
+    site = site_field(help_text=_("Where it is shown and sold. Empty: on all sites."))
     live = models.BooleanField(_("offered"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)

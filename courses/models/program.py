@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -9,6 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from courses.enums import RequirementKind
 from courses.models.course import Course, Department
 from courses.models.keys import validate_program_id
+from courses.models.sites import is_of_site, site_field
+
+
+class ProgramQuerySet(models.QuerySet["Program"]):
+    def of_site(self, site_id: int | None) -> Self:
+        return self.filter(is_of_site(site_id))
 
 
 class Program(models.Model):
@@ -18,9 +26,12 @@ class Program(models.Model):
     department = models.ForeignKey(
         Department, verbose_name=_("department"), on_delete=models.PROTECT, related_name="programs"
     )
+    site = site_field(help_text=_("Where it is shown and sold. Empty: on all sites."))
     live = models.BooleanField(_("offered"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = ProgramQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("program")

@@ -36,6 +36,10 @@ class CourseRunQuerySet(models.QuerySet["CourseRun"]):
             Q(end_date__isnull=True) | Q(end_date__gte=now),
         )
 
+    def of_site(self, site_id: int | None) -> Self:
+        """Return the runs of the courses of a site."""
+        return self.filter(course__in=Course.objects.of_site(site_id))
+
 
 _RunManager = models.Manager.from_queryset(CourseRunQuerySet)
 

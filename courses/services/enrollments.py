@@ -13,6 +13,7 @@ from courses.models import CourseRun, Enrollment, EnrollmentGrant
 from courses.rules import refuse_unless_enrollable, refuse_unless_free, refuse_unless_public
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import all_or_nothing
+from mitxonline.kernel.shop import current_site_id
 
 _STRENGTH = {mode: strength for strength, mode in enumerate(EnrollmentMode.values)}
 
@@ -63,7 +64,7 @@ def enroll_free(*, user_id: int, run_id: int, now: datetime) -> Enrollment:
 
     Raises RunUnknown, RunHasNoPrice, RunNotLive, EnrollmentNotOpen, EnrollmentClosed.
     """
-    run = CourseRun.all_objects.filter(pk=run_id).first()
+    run = CourseRun.all_objects.of_site(current_site_id()).filter(pk=run_id).first()
     if run is None:
         raise RunUnknown
     refuse_unless_public(run)

@@ -130,6 +130,18 @@ class EnrollmentCodeOff(CodeSwitchedOff):
     organization: StrOrPromise = _("your organization")
 
 
+class CodeOfAnotherSite(CodeRefused):
+    """The installation has another site, where the code works."""
+
+    code = "code_of_another_site"
+    heading = _("This code is for {host}")
+    advice = _("Open {host} and enter it there.")
+    ways_on = ()
+    manager_helps = False
+    outranks = True
+    host: str
+
+
 class CodeNotYetValid(CodeRefused):
     code = "code_not_yet"
     heading = _("This code is valid from {opens}")

@@ -15,6 +15,7 @@ from ecommerce.models.discount import DiscountCode
 from ecommerce.models.fields import amount_field, currency_field
 from ecommerce.models.product import MAX_SEATS, LineKey, Product
 from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.shop import current_site_id
 
 LINK_BASKET_LIFE = timedelta(hours=24)
 
@@ -22,9 +23,10 @@ LINK_BASKET_LIFE = timedelta(hours=24)
 class Basket(models.Model):
     """The products that an account or an anonymous visitor is about to buy.
 
-    An owner has at most one ordinary basket and one *link basket*, which a contract's product link opens and which is
-    never merged. The link basket is current until it is bought, emptied or left, at most 24 hours; then the ordinary
-    one is current again.
+    It belongs to a site, and has nothing that another site sells (a trigger, 0043).
+    On each site an owner has at most one ordinary basket and one *link basket*, which a contract's product link opens
+    and which is never merged. The link basket is current until it is bought, emptied or left, at most 24 hours; then
+    the ordinary one is current again.
     """
 
     user = models.ForeignKey(
@@ -36,6 +38,14 @@ class Basket(models.Model):
         related_name="baskets",
     )
     token = models.UUIDField(_("visitor"), null=True, blank=True)
+    site = models.ForeignKey(
+        "wagtailcore.Site",
+        verbose_name=_("site"),
+        on_delete=models.CASCADE,
+        related_name="+",
+        default=current_site_id,
+        editable=False,
+    )
     kind = models.CharField(_("kind"), max_length=20, choices=BasketKind, default=BasketKind.ORDINARY)
     opened_at = models.DateTimeField(_("opened"))
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
@@ -59,14 +69,14 @@ class Basket(models.Model):
                 name="basket_has_one_owner",
             ),
             models.UniqueConstraint(
-                fields=["user", "kind"],
+                fields=["user", "site", "kind"],
                 condition=Q(user__isnull=False),
-                name="basket_once_per_account_and_kind",
+                name="basket_once_per_account_site_and_kind",
             ),
             models.UniqueConstraint(
-                fields=["token", "kind"],
+                fields=["token", "site", "kind"],
                 condition=Q(token__isnull=False),
-                name="basket_once_per_visitor_and_kind",
+                name="basket_once_per_visitor_site_and_kind",
             ),
         ]
 

@@ -14,6 +14,7 @@ from django.db.models.functions import Replace, Upper
 from django.utils.translation import gettext_lazy as _
 
 from courses.models import Course, CourseRun
+from courses.models.sites import is_of_site, site_field
 from ecommerce.enums import AMOUNTS_OFF, LIVE_USE_STATES, DiscountType, PaymentType, RedemptionType, UseState
 from ecommerce.models.fields import amount_field, currency_field, find_amount_problem
 from ecommerce.models.order import Order
@@ -39,6 +40,9 @@ def validate_max_uses(number: int) -> None:
 
 
 class DiscountQuerySet(LockableQuerySet["Discount"]):
+    def of_site(self, site_id: int | None) -> Self:
+        return self.filter(is_of_site(site_id))
+
     def of_the_shop(self) -> Self:
         """Leave out the discounts of contracts and of seat sales, which create and change their own."""
         return self.filter(unlocks__isnull=True, seat_sale__isnull=True)
@@ -99,6 +103,7 @@ class Discount(models.Model):
         related_name="discounts",
         help_text=_("Only for this course. Its staff created the discount and manage it."),
     )
+    site = site_field(help_text=_("Where it lowers prices. Empty: on all sites."))
     unlocks = models.OneToOneField(
         Product,
         verbose_name=_("unlocks"),
@@ -168,6 +173,13 @@ class Discount(models.Model):
 
     def __str__(self) -> str:
         return self.name or f"{self.get_discount_type_display()} {self.amount}"
+
+    @property
+    def own_site_id(self) -> int | None:
+        """The site where its codes work, None for all of them: those of a contract where its course is."""
+        if self.site_id is not None or self.unlocks is None:
+            return self.site_id
+        return self.unlocks.site_id
 
     def clean(self) -> None:
         """Check the rules of a discount's own columns. The constraints repeat those that a raw write could break."""

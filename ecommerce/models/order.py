@@ -19,6 +19,7 @@ from ecommerce.models.product import MAX_SEATS, LineKey, Product
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.models import TracedModel
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.shop import current_site_id
 
 if TYPE_CHECKING:
     from ecommerce.models.payment import PaymentAttempt
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 class OrderQuerySet(LockableQuerySet["Order"]):
     def of(self, user_id: int) -> Self:
         return self.filter(purchaser_id=user_id)
+
+    def of_site(self, site_id: int | None) -> Self:
+        return self.filter(site_id=site_id)
 
     def pending(self) -> Self:
         return self.filter(state=OrderState.PENDING)
@@ -61,6 +65,14 @@ class Order(TracedModel):
     number = models.CharField(_("number"), max_length=32, unique=True)
     purchaser = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("buyer"), on_delete=models.PROTECT, related_name="orders"
+    )
+    site = models.ForeignKey(
+        "wagtailcore.Site",
+        verbose_name=_("site"),
+        on_delete=models.PROTECT,
+        related_name="+",
+        default=current_site_id,
+        editable=False,
     )
     state = models.CharField(_("state"), max_length=20, choices=OrderState, default=OrderState.PENDING)
     currency = currency_field(_("currency"))

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from courses.enums import EnrollmentMode, RunAccess
 from courses.models import CourseRun, Program
 from courses.models.run import SOURCE_TAG
+from courses.models.sites import is_of_site
 from ecommerce.models.fields import amount_field, currency_field, find_amount_problem
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money, currency_problem
@@ -44,6 +45,11 @@ def default_currency() -> str:
 class ProductQuerySet(LockableQuerySet["Product"]):
     def active(self) -> Self:
         return self.filter(is_active=True)
+
+    def of_site(self, site_id: int | None) -> Self:
+        """Return the products of the courses and programs of a site."""
+        is_run_here = is_of_site(site_id, path="course_run__course__site")
+        return self.filter(is_run_here, is_of_site(site_id, path="program__site"))
 
     def public(self) -> Self:
         """Return the products that anyone may buy without a code."""
@@ -158,6 +164,12 @@ class Product(models.Model):
     @property
     def money(self) -> Money:
         return Money(self.price, self.currency)
+
+    @property
+    def site_id(self) -> int | None:
+        """The site that sells it, None for all of them."""
+        item = self.course_run.course if self.course_run is not None else self.program
+        return item.site_id if item is not None else None
 
     @property
     def sells_seats(self) -> bool:

@@ -28,7 +28,7 @@ from ecommerce.models.shop_values import (
     validate_prefix,
     validate_sender,
 )
-from mitxonline.kernel.shop import current_shop
+from mitxonline.kernel.shop import current_site_id
 from mitxonline.kernel.text import split_list
 from mitxonline.staff.settings import SettingForm, make_setting_form
 
@@ -380,11 +380,12 @@ class ShopSettings(BaseSiteSetting):
         return owner
 
     @classmethod
-    def current(cls) -> Self:
-        """Return the settings of the request's site, in a task of the default site, or unsaved defaults. One query."""
-        site_id = current_shop().site_id
-        of_site = {"site_id": site_id} if site_id else {"site__is_default_site": True}
-        return cls.objects.filter(**of_site).first() or cls()
+    def of_site(cls, site_id: int | None = None) -> Self:
+        """Return the settings of a site, else of the request's, in a task of the default one. One query.
+
+        Unsaved defaults where it stores none.
+        """
+        return cls.objects.filter(site_id=site_id or current_site_id()).first() or cls()
 
     @property
     def seller(self) -> str:

@@ -25,7 +25,7 @@ from ecommerce.selectors.offers import find_automatic_discounts, find_buyer, is_
 from mitxonline.kernel.errors import DomainError
 from mitxonline.kernel.fingerprint import fingerprint
 from mitxonline.kernel.money import Money
-from mitxonline.kernel.shop import current_shop
+from mitxonline.kernel.shop import current_shop, current_site_id
 
 NO_PROGRAM = ProgramTerms()
 
@@ -263,7 +263,9 @@ def price_basket(
         [item.product for item in items], user_id=user_id, now=now, chosen=_load_chosen_starts(items)
     )
     codes = _load_codes(basket, with_code=with_code)
-    verdicts, offers = _judge_discounts(codes, [item.product for item in bought], user_id=user_id, now=now)
+    verdicts, offers = _judge_discounts(
+        codes, [item.product for item in bought], user_id=user_id, site_id=basket.site_id, now=now
+    )
     by_id = {code.pk: code for code in codes}
     prices = price_items([_make_item(item, programs) for item in bought], offers)
     spent = [by_id.get(price.offer.code_id or 0) if price.offer else None for price in prices]
@@ -281,7 +283,7 @@ def price_basket(
             )
             for item, code in (*zip(bought, spent, strict=True), *((item, None) for item in kept))
         ]
-        rule_verdicts = check_rules(Purchase(lines=tuple(asked), user_id=user_id, now=now))
+        rule_verdicts = check_rules(Purchase(tuple(asked), user_id=user_id, now=now, site_id=basket.site_id))
     refusals = _drop_settled_doubles(first_refusals(rule_verdicts))
     lines = [
         _make_line(item, price, code, refusals.get(item.key), rule_verdicts, programs)
@@ -324,7 +326,7 @@ def make_item(product: Product, program: ProgramTerms | None = None, *, seats: i
 
 def quote_seats(product: Product, *, seats: int, user_id: int | None, now: datetime) -> Price:
     """Return what seats of a product cost that are bought alone and without a code, as the cart will say."""
-    _verdicts, offers = _judge_discounts([], [product], user_id=user_id, now=now)
+    _verdicts, offers = _judge_discounts([], [product], user_id=user_id, site_id=current_site_id(), now=now)
     (price,) = price_items([make_item(product, seats=seats)], offers)
     return price
 
@@ -350,7 +352,7 @@ def _load_items(basket: Basket) -> list[BasketItem]:
 
 def _load_codes(basket: Basket, *, with_code: DiscountCode | None) -> list[DiscountCode]:
     rows = BasketCode.objects.filter(basket=basket).select_related(
-        "code__discount__unlocks__course_run", "code__discount__unlocks__program"
+        "code__discount__unlocks__course_run__course", "code__discount__unlocks__program"
     )
     codes = [row.code for row in rows.order_by("pk")]
     load_products([code.discount for code in codes])
@@ -362,12 +364,13 @@ def _load_codes(basket: Basket, *, with_code: DiscountCode | None) -> list[Disco
 
 
 def _judge_discounts(
-    codes: list[DiscountCode], products: list[Product], *, user_id: int | None, now: datetime
+    codes: list[DiscountCode], products: list[Product], *, user_id: int | None, site_id: int | None, now: datetime
 ) -> tuple[list[CodeVerdict], list[Offer]]:
     """Judge the codes, and return everything that may lower a price: usable codes and automatic discounts."""
-    automatic = [] if all(product.requires_code for product in products) else find_automatic_discounts(now)
+    is_contracts = all(product.requires_code for product in products)
+    automatic = [] if is_contracts else find_automatic_discounts(now, site_id=site_id)
     buyer = find_buyer(user_id, discounts=[*automatic, *(code.discount for code in codes)], codes=codes)
-    verdicts = judge_codes(codes, buyer=buyer, user_id=user_id, now=now)
+    verdicts = judge_codes(codes, buyer=buyer, user_id=user_id, site_id=site_id, now=now)
     offers = [make_offer(each.code.discount, code=each.code) for each in verdicts if each.refusal is None]
     return verdicts, offers + [make_offer(discount) for discount in automatic if is_for_buyer(discount, buyer)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from ecommerce.errors.checkout import BasketUnknown, ItemUnknown
 from ecommerce.models import Basket, BasketItem
 from mitxonline.kernel.db import LockableQuerySet
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.shop import current_site_id
 
 # How long the header repeats the total that the cart page showed. Prices change, and discounts start and end.
 NOTE_LIFE = timedelta(hours=1)
@@ -20,21 +21,24 @@ NOTE_LIFE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class BasketOwner:
-    """An account, or a visitor with a token in their session. With neither there is no basket yet."""
+    """An account on a site, or a visitor with a token in their session. With neither there is no basket yet."""
 
     user_id: int | None = None
     token: UUID | None = None
+    site_id: int | None = field(default_factory=current_site_id)
 
     @property
     def exists(self) -> bool:
         return self.user_id is not None or self.token is not None
 
     def baskets(self) -> LockableQuerySet[Basket]:
-        """Return the baskets of the account, or without one those of the visitor."""
+        """Return the site's baskets of the account, or without one those of the visitor."""
+        if self.site_id is None:
+            return Basket.objects.none()
         if self.user_id is not None:
-            return Basket.objects.filter(user_id=self.user_id)
+            return Basket.objects.filter(user_id=self.user_id, site_id=self.site_id)
         if self.token is not None:
-            return Basket.objects.filter(token=self.token)
+            return Basket.objects.filter(token=self.token, site_id=self.site_id)
         return Basket.objects.none()
 
 

@@ -18,6 +18,7 @@ from ecommerce.errors.codes import (
     CodeNotBetter,
     CodeNotForGroups,
     CodeNotYetValid,
+    CodeOfAnotherSite,
     CodeRefused,
     CodeSwitchedOff,
     CodeUnknown,
@@ -30,6 +31,7 @@ from ecommerce.models import CodeUse, DiscountCode, PaymentAttempt
 from ecommerce.rules import Purchase, PurchaseLine, check_rules
 from ecommerce.selectors.offers import Buyer, find_buyer, is_for_one_address, load_products
 from mitxonline.kernel.dates import format_moment
+from mitxonline.kernel.shop import current_site_id, shop_of_site
 from mitxonline.kernel.text import normalize_email, read_code
 from mitxonline.users.models import User
 
@@ -81,16 +83,22 @@ def find_code(text: str) -> DiscountCode:
 def judge_code(code: DiscountCode, *, user_id: int | None, now: datetime) -> CodeVerdict:
     """Judge one code without a basket, in the words of the contract whose code it is."""
     buyer = find_buyer(user_id, discounts=[code.discount], codes=[code])
-    (verdict,) = judge_codes([code], buyer=buyer, user_id=user_id, now=now)
+    (verdict,) = judge_codes([code], buyer=buyer, user_id=user_id, site_id=current_site_id(), now=now)
     return ask_contract(verdict, user_id=user_id, now=now)
 
 
 def judge_codes(
-    codes: Sequence[DiscountCode], *, buyer: Buyer, user_id: int | None, now: datetime
+    codes: Sequence[DiscountCode], *, buyer: Buyer, user_id: int | None, site_id: int | None, now: datetime
 ) -> list[CodeVerdict]:
-    """Judge codes by their discounts, their uses and the people they are for; one query for any number of codes."""
+    """Judge codes by their sites, discounts, uses and the people they are for; one query for any number of codes."""
     own = _find_own_uses(codes, user_id)
-    return [CodeVerdict(code, _refusal(code, own=own.get(code.pk), buyer=buyer, now=now)) for code in codes]
+    return [
+        CodeVerdict(
+            code,
+            find_site_refusal(code, site_id) or _refusal(code, own=own.get(code.pk), buyer=buyer, now=now),
+        )
+        for code in codes
+    ]
 
 
 def ask_contract(verdict: CodeVerdict, *, user_id: int | None, now: datetime) -> CodeVerdict:
@@ -195,6 +203,14 @@ def _can_use_again(own: OwnUse, code: DiscountCode, *, now: datetime) -> bool:
     if own.state == UseState.HELD:
         return own.held_until is not None and now <= own.held_until
     return code.discount.unlocks_id is not None
+
+
+def find_site_refusal(code: DiscountCode, site_id: int | None) -> CodeRefused | None:
+    """Say where a code works, if that isn't on this site."""
+    own_id = code.discount.own_site_id
+    if own_id is None or own_id == site_id:
+        return None
+    return CodeOfAnotherSite(host=shop_of_site(own_id).hostname)
 
 
 def find_person_refusal(code: DiscountCode, buyer: Buyer) -> CodeRefused | None:

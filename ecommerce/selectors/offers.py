@@ -39,9 +39,9 @@ def find_buyer(user_id: int | None, *, discounts: Iterable[Discount], codes: Ite
     return Buyer(email=email, is_confirmed=user.is_email_verified, discounts=frozenset(mine) if chosen else frozenset())
 
 
-def find_automatic_discounts(now: datetime) -> list[Discount]:
-    """Return the discounts in force that need no code, those for chosen people included."""
-    found = list(Discount.objects.in_force(now).filter(automatic=True))
+def find_automatic_discounts(now: datetime, *, site_id: int | None) -> list[Discount]:
+    """Return the discounts in force on a site that need no code, those for chosen people included."""
+    found = list(Discount.objects.in_force(now).of_site(site_id).filter(automatic=True))
     load_products(found)
     return found
 

@@ -14,6 +14,7 @@ from ecommerce.models import Product
 from ecommerce.models.product import ProductQuerySet
 from ecommerce.roles import Action, may
 from mitxonline.kernel.errors import Forbidden
+from mitxonline.kernel.shop import current_site_id
 from mitxonline.users.models import User
 
 VIEW_PRODUCTS = "ecommerce.view_product"
@@ -28,9 +29,9 @@ SEARCHED = (
 
 
 def products_on_sale(*, now: datetime) -> ProductQuerySet:
-    """Return programs, and starts in which one can enroll now. What a contract sells isn't among them."""
+    """Return programs, and starts in which one can enroll now, of the current site. None is what a contract sells."""
     open_runs = CourseRun.objects.enrollable(now)
-    products = Product.objects.public().with_item().order_by("pk")
+    products = Product.objects.public().of_site(current_site_id()).with_item().order_by("pk")
     return products.filter(Q(program__isnull=False) | Q(course_run__in=open_runs.values("pk")))
 
 

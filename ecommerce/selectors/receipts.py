@@ -27,6 +27,7 @@ from ecommerce.selectors.refund_window import RefundWindow, refund_window
 from ecommerce.selectors.shop import shop_settings
 from mitxonline.kernel.addresses import format_address
 from mitxonline.kernel.money import Money
+from mitxonline.kernel.shop import current_site_id
 
 # Fewer digits than this are an id that the database can hold.
 ID_DIGITS = 19
@@ -275,11 +276,13 @@ def find_order(*, user_id: int, name: str) -> Order:
 
 
 def orders_of(user_id: int) -> OrderQuerySet:
-    """Return the buyer's orders with their lines and attempts, newest first, without those canceled.
+    """Return the buyer's orders on the current site with their lines and attempts, newest first.
+
+    Those canceled aren't among them.
 
     A list shows orders, not receipts: their refunds aren't read, so a list can't say what was refunded.
     """
-    return _with_lines_and_attempts().of(user_id).exclude(state=OrderState.CANCELED)
+    return _with_lines_and_attempts().of(user_id).of_site(current_site_id()).exclude(state=OrderState.CANCELED)
 
 
 def completed_orders_of(user_id: int) -> OrderQuerySet:
@@ -292,8 +295,8 @@ def completed_orders_of(user_id: int) -> OrderQuerySet:
 
 
 def receipt_data(receipt: Receipt, *, now: datetime, shop: ShopSettings | None = None) -> ReceiptData:
-    """Return a receipt as plain data. Without `shop` its settings are one more query."""
-    shop = shop or shop_settings()
+    """Return a receipt as plain data. Without `shop` the settings of the order's site are one more query."""
+    shop = shop or shop_settings(receipt.order.site_id)
     refunds = [refund for refund in receipt.refunds if not refund.attempt.is_surplus]
     prefetch_related_objects(refunds, "lines")
     order, window = receipt.order, refund_window(receipt.order, now=now, shop=shop)

@@ -53,8 +53,11 @@ class RefundWindow:
 
 
 def refund_window(order: Order, *, now: datetime, shop: ShopSettings | None = None) -> RefundWindow:
-    """Return what the buyer of an order may request now. Reads lines, requests and disputes, prefetched or not."""
-    shop = shop or shop_settings()
+    """Return what the buyer of an order may request now, as its site says.
+
+    Reads lines, requests and disputes, prefetched or not.
+    """
+    shop = shop or shop_settings(order.site_id)
     bought_at = order.fulfilled_at or order.placed_at
     last_days = {
         line.pk: find_last_day(line, bought_at=bought_at, days=shop.window_days)

@@ -23,8 +23,9 @@ from ecommerce.errors.registration import (
 )
 from ecommerce.models import CodeUse, DiscountCode, InvoiceLine, RegistrationCodeChange, SeatSale
 from ecommerce.ownership import find_enrolled_runs, find_owned_courses, find_unsettled_orders, has_mode
-from ecommerce.selectors.codes import find_person_refusal, guard_refusals
+from ecommerce.selectors.codes import find_person_refusal, find_site_refusal, guard_refusals
 from ecommerce.selectors.offers import find_buyer
+from mitxonline.kernel.shop import current_site_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ def judge_seat(code: DiscountCode, sale: SeatSale, *, user_id: int | None, now: 
     """Judge a registration code as `offer_seat` does, without hiding anything from signed-out visitors."""
     run, giver = find_opened_run(code, sale), name_giver(sale)
     offer = RegistrationOffer(code=code, sale=sale, run=run, giver=giver)
+    if (elsewhere := find_site_refusal(code, current_site_id())) is not None:
+        raise elsewhere
     own = _find_own_use_state(code, user_id)
     enrolled = find_enrolled_runs(user_id, [run.course_id], now=now) if user_id is not None else {}
     runs_here = [each for each in enrolled.get(run.course_id, ()) if each.run_id == run.pk]

@@ -12,9 +12,12 @@ from mitxonline.kernel.text import split_list
 from mitxonline.settings.parts.mail import sender_address
 
 
-def shop_settings() -> ShopSettings:
-    """Return the settings of the request's site, in a task of the default site, or unsaved defaults. One query."""
-    return ShopSettings.current()
+def shop_settings(site_id: int | None = None) -> ShopSettings:
+    """Return the settings of a site, such as an order's, else of the request's, in a task of the default one.
+
+    Unsaved defaults where it stores none. One query.
+    """
+    return ShopSettings.of_site(site_id)
 
 
 def load_shops() -> tuple[StoredShop, ...] | None:

@@ -12,11 +12,12 @@ from icalendar import Calendar, Event
 from courses.models import CourseRun, Enrollment
 from courses.models.run import SOURCE_TAG
 from mitxonline.kernel import clock
+from mitxonline.kernel.shop import current_site_id
 
 
 def find_dated_run(run_id: int, *, user_id: int | None, now: datetime) -> CourseRun | None:
     """Return a run with dates to come: one that anyone can see, or one the visitor is enrolled in."""
-    public = CourseRun.objects.not_over(now).exclude(run_tag=SOURCE_TAG).filter(pk=run_id)
+    public = CourseRun.objects.not_over(now).of_site(current_site_id()).exclude(run_tag=SOURCE_TAG).filter(pk=run_id)
     run = public.select_related("course").first()
     if run is None and user_id is not None:
         enrollments = Enrollment.objects.active().of(user_id).filter(run_id=run_id)

@@ -18,6 +18,7 @@ from ecommerce.selectors.basket_prices import quote_seats
 from ecommerce.selectors.receipts import seats_text
 from frontend.pages.buy_panel import StartChoice, seat_choices
 from frontend.pages.seats_form import GROUP, SEATS_OFFERED, SeatsForm
+from mitxonline.kernel.shop import current_site_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class GroupPage:
 
 def group_page(data: QueryDict, *, user_id: int | None, now: datetime, product_id: int | None) -> GroupPage:
     """What seats of a product cost. Raises ProductUnknown, SeatsNotSold, or why it isn’t open."""
-    product = Product.objects.public().with_item().filter(pk=product_id or 0).first()
+    product = Product.objects.public().of_site(current_site_id()).with_item().filter(pk=product_id or 0).first()
     if product is None:
         raise ProductUnknown
     run = product.course_run

@@ -19,6 +19,7 @@ from frontend.pages.courses import Fact, course_facts
 from frontend.pages.offers import CourseOffer, RunOffer, runs_on_offer
 from frontend.pages.programs import ProgramView, build_program_view
 from frontend.site.navigation import CATALOG, PROGRAMS, Crumb
+from mitxonline.kernel.shop import current_site_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def build_product_page(
     page: ProductPage, *, user_id: int | None, now: datetime, support_email: str = ""
 ) -> ProductPageData:
     """What a product page shows, the course's or program's own page in small."""
-    product = Product.objects.public().with_item().filter(pk=page.product_id).first()
+    product = Product.objects.public().of_site(current_site_id()).with_item().filter(pk=page.product_id).first()
     if product is None:
         return ProductPageData(
             now=now,

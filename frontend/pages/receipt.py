@@ -118,7 +118,7 @@ def receipt_page(*, user_id: int, number: str, now: datetime, codes_page: str | 
     ``codes_page`` is the page of its codes that is asked for.
     """
     receipt = receipt_for(user_id=user_id, number=number)
-    shop = shop_settings()
+    shop = shop_settings(receipt.order.site_id)
     has_codes = receipt.order.is_completed and any(line.is_group for line in receipt.lines)
     codes = codes_of_sales(sales_of_order(receipt.order)) if has_codes else None
     return ReceiptPage(

@@ -16,6 +16,7 @@ from cms.models import SiteBrand
 from frontend.site.brand import Colors
 from frontend.site.menus import Announcement, read_announcement, read_footer_links, read_links
 from frontend.site.navigation import Navigation, build_navigation
+from mitxonline.kernel.shop import current_site_id
 
 if TYPE_CHECKING:
     from wagtail.images.models import Image
@@ -67,8 +68,8 @@ def brand_of(request: HttpRequest) -> Brand:
 
 
 def mail_brand() -> Brand:
-    """The brand of e-mails, which have no request: the default site’s."""
-    site = Site.objects.filter(is_default_site=True).first()
+    """The brand of e-mails and their files, which have no request: that of the site whose shop is the current one."""
+    site = Site.objects.filter(pk=current_site_id()).first()
     return _build_brand(SiteBrand.for_site(site)) if site else default_brand()
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import wraps
+from urllib.parse import urlencode
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ecommerce.enums import RefundWhy
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.errors.refunds import RefundNotAskable
+from ecommerce.models import Order
 from ecommerce.selectors.receipts import orders_of, receipt_data
 from ecommerce.selectors.registration_file import list_sold_courses, registration_rows
 from ecommerce.selectors.seat_sales import sales_of_order
@@ -22,11 +26,12 @@ from frontend.pages.refund_form import RefundRequestForm
 from frontend.site.brands import brand_of
 from frontend.site.parsing import account_id, parse_name
 from frontend.views.answers import UNPROCESSABLE
-from frontend.views.decorators import signed_in
+from frontend.views.decorators import View, signed_in
 from frontend.views.links import receipt_url
 from mitxonline.kernel import clock
 from mitxonline.kernel.forms import refusals_on
 from mitxonline.kernel.paging import PAGE, find_page
+from mitxonline.kernel.shop import current_site_id, shop_of_site
 from mitxonline.kernel.spreadsheets import spreadsheet_response
 
 ORDERS_ON_A_PAGE = 20
@@ -34,8 +39,31 @@ ORDERS_ON_A_PAGE = 20
 LOOKS_AGAIN = "looks-again"
 
 
+class OrderElsewhere(Exception):
+    """The buyer's order was placed on another site of this installation."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__()
+        self.order = order
+
+
+def leads_to_its_site(view: View[[]]) -> View[[]]:
+    """Lead on to the site where the order was placed, which has its seller, its terms and its accounts."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, /) -> HttpResponseBase:
+        try:
+            return view(request)
+        except OrderElsewhere as elsewhere:
+            number = urlencode({"order_number": elsewhere.order.number})
+            return redirect(f"{shop_of_site(elsewhere.order.site_id).base_url}{request.path}?{number}")
+
+    return wrapped
+
+
 @signed_in()
 @require_safe
+@leads_to_its_site
 def receipt(request: HttpRequest) -> HttpResponse:
     """An order of this buyer. Someone else’s number gets the same answer as a wrong or missing one."""
     page = _page(request, request.GET.get("order_number"), codes_page=request.GET.get(PAGE))
@@ -48,6 +76,7 @@ def receipt(request: HttpRequest) -> HttpResponse:
 
 @signed_in()
 @require_safe
+@leads_to_its_site
 def pdf(request: HttpRequest) -> HttpResponse:
     """The receipt as a PDF. An order that isn’t completed has none: the same answer as for a wrong number."""
     # Its library takes a quarter of a second to load, which every start of the site would wait for.
@@ -65,6 +94,7 @@ def pdf(request: HttpRequest) -> HttpResponse:
 
 @signed_in()
 @require_safe
+@leads_to_its_site
 def codes(request: HttpRequest) -> HttpResponseBase:
     """The registration codes of an order as a file. An order without any has none: the answer to a wrong number."""
     order = _page(request, request.GET.get("order_number")).order
@@ -85,6 +115,7 @@ def history(request: HttpRequest) -> HttpResponse:
 
 @signed_in(back_to="orders")
 @require_http_methods(["GET", "HEAD", "POST"])
+@leads_to_its_site
 def refund(request: HttpRequest) -> HttpResponse:
     """Request a refund. If none is possible, the page says why in place of the form."""
     data = request.POST if request.method == "POST" else None
@@ -114,7 +145,11 @@ def refund(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, number: str | None, *, codes_page: str | None = None) -> ReceiptPage:
-    return receipt_page(user_id=account_id(request), number=parse_name(number), now=clock.now(), codes_page=codes_page)
+    """Raises OrderUnknown, OrderElsewhere."""
+    page = receipt_page(user_id=account_id(request), number=parse_name(number), now=clock.now(), codes_page=codes_page)
+    if page.order.site_id != current_site_id():
+        raise OrderElsewhere(page.order)
+    return page
 
 
 def _refund_page(

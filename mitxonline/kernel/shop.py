@@ -116,9 +116,15 @@ def current_host() -> str:
     return _host.get()[0]
 
 
-def shop_of_site(site_id: int) -> Shop:
+def current_site_id() -> int | None:
+    """Return the id of the site of the request that is answered, else of the default one; None where there is none."""
+    stored = _find(*_host.get())
+    return stored.site_id if stored is not None else None
+
+
+def shop_of_site(site_id: int | None) -> Shop:
     """Return the shop of a site. One that stores nothing, or doesn't exist, has the environment's values."""
-    return _complete(next((each for each in _find_stored() if each.site_id == site_id), None))
+    return _complete(_find_of_site(site_id))
 
 
 @contextmanager
@@ -129,6 +135,17 @@ def use_shop_of_host(host: str, *, port: int = 0) -> Iterator[None]:
     """
     name, own_port = split_domain_port(host)
     token = _host.set((name, port or int(own_port or 0)))
+    try:
+        yield
+    finally:
+        _host.reset(token)
+
+
+@contextmanager
+def use_shop_of_site(site_id: int | None) -> Iterator[None]:
+    """Make the shop of a site the current one within the block, such as that of an order; with None the default one."""
+    stored = _find_of_site(site_id)
+    token = _host.set((stored.hostname, stored.port) if stored is not None else ("", 0))
     try:
         yield
     finally:
@@ -175,6 +192,10 @@ def _find_stored() -> Stored:
         if before == _forgotten:  # else they may be from before the change
             _kept = (time.monotonic() + settings.SHOPS_KEPT_SECONDS, stored)
     return stored
+
+
+def _find_of_site(site_id: int | None) -> StoredShop | None:
+    return next((each for each in _find_stored() if each.site_id == site_id), None)
 
 
 def _find(host: str, port: int) -> StoredShop | None:

@@ -13,7 +13,7 @@ class AccountMailQueued(Event):
     """An e-mail about an account is to be sent: ``kind`` is one of `users.mails`, its link leads on to ``next_page``.
 
     ``asked`` and ``provider`` are for links; ``language`` is the reader's. ``to`` is the address it goes to,
-    where that isn't the account's.
+    where that isn't the account's. ``site_id`` is the site that sends it; None is the default one.
     """
 
     kind: str
@@ -23,6 +23,7 @@ class AccountMailQueued(Event):
     provider: str = ""
     language: str = ""
     to: str = ""
+    site_id: int | None = None
 
 
 @dataclass(frozen=True)

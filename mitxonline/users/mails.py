@@ -12,7 +12,7 @@ from django.utils.translation import get_language, override
 
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.mail import send_email
-from mitxonline.kernel.shop import current_shop
+from mitxonline.kernel.shop import current_shop, current_site_id, use_shop_of_site
 from mitxonline.users.events import AccountMailQueued
 from mitxonline.users.models import User
 from mitxonline.users.next_page import with_next
@@ -42,6 +42,7 @@ def queue_account_email(
         provider=provider,
         language=get_language() or "",
         to=to,
+        site_id=current_site_id(),
     )
     with transaction.atomic():
         publish(event)
@@ -53,23 +54,25 @@ def send_account_email(event: AccountMailQueued) -> None:
     user = (people if event.kind == ACCOUNT_DELETED else people.filter(is_active=True)).first()
     if user is None:
         return
-    provider = find_provider(event.provider)
+    with use_shop_of_site(event.site_id):
+        provider = find_provider(event.provider)
     with override(event.language or settings.LANGUAGE_CODE):
         asks_password = has_password(user)
         providers = "" if asks_password else name_providers(user)
-    send_email(
-        f"users/emails/{event.kind}",
-        to=[event.to or user.email],
-        context={
-            "user": user,
-            "link": _link(event.kind, user, event.next_page, event.asked),
-            "through": providers,
-            "has_password": asks_password,
-            "provider": provider.title if provider else "",
-        },
-        language=event.language,
-        about=user,
-    )
+    with use_shop_of_site(event.site_id):
+        send_email(
+            f"users/emails/{event.kind}",
+            to=[event.to or user.email],
+            context={
+                "user": user,
+                "link": _link(event.kind, user, event.next_page, event.asked),
+                "through": providers,
+                "has_password": asks_password,
+                "provider": provider.title if provider else "",
+            },
+            language=event.language,
+            about=user,
+        )
 
 
 def _link(kind: str, user: User, next_page: str, asked: str) -> str:

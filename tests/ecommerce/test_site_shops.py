@@ -28,7 +28,7 @@ from mitxonline.kernel.hosts import is_placeholder
 from mitxonline.kernel.mail import build_email
 from mitxonline.kernel.money import currency_problem
 from mitxonline.kernel.secrets import decrypt, encrypt
-from mitxonline.kernel.shop import current_shop, shop_of_site, use_shop_of_host
+from mitxonline.kernel.shop import current_shop, current_site_id, shop_of_site, use_shop_of_host
 from mitxonline.security import HostMiddleware
 from mitxonline.users.sso.providers import EDX, find_provider
 from tests.b2b.admin_people import sign_in_as
@@ -55,6 +55,10 @@ def store(site: Site | None = None, **values: Any) -> ShopSettings:
     return shop
 
 
+def _number() -> str:
+    return new_order_number(on=clock.today(), site_id=current_site_id())
+
+
 def test_without_stored_values_everything_is_as_the_environment_says(settings: Any) -> None:
     settings.OPENEDX_API_BASE_URL = "https://lms.env.test"
     settings.DEFAULT_FROM_EMAIL = "env@shop.test"
@@ -63,7 +67,7 @@ def test_without_stored_values_everything_is_as_the_environment_says(settings: A
 
     assert (shop.lms_url, shop.sender) == ("https://lms.env.test", "env@shop.test")
     assert shop.currencies == tuple(settings.CURRENCIES)
-    assert new_order_number(on=clock.today()).startswith("TS-")
+    assert _number().startswith("TS-")
     assert find_provider(EDX) is None
 
 
@@ -72,11 +76,11 @@ def test_two_sites_have_values_of_their_own() -> None:
     store(second_site(), partner_code="TWO", order_number_prefix="T2", currencies="JPY")
 
     with use_shop_of_host("two.shop.test:8000"):
-        assert new_order_number(on=clock.today()).startswith("T2-")
+        assert _number().startswith("T2-")
         assert current_shop().base_url == "http://two.shop.test"
         assert currency_problem("JPY") is None
         assert currency_problem("EUR") is not None
-    assert new_order_number(on=clock.today()).startswith("ONE-")
+    assert _number().startswith("ONE-")
     assert (current_shop().currency, current_shop().sender) == ("EUR", '"One, Ltd" <one@shop.test>')
     with use_shop_of_host("unknown.test"):
         assert current_shop().partner_code == "ONE"
@@ -114,7 +118,7 @@ def test_order_numbers_are_in_capitals_whatever_the_partner_code() -> None:
     """Whoever looks for one may type it either way: the index knows capitals alone."""
     store(partner_code="vd")
     order = make_paid_order(make_product())
-    order.number = new_order_number(on=clock.today())
+    order.number = _number()
     order.save()
     assert [each.key for each in ShopSource().find(order.number.lower())] == [str(order.pk)]
 

@@ -27,7 +27,7 @@ def set_seller(**fields: Any) -> ShopSettings:
         "seller_tax_id": "IE1234567X",
     }
     ShopSettings.objects.update_or_create(site=site, defaults={**seller, **fields})
-    return ShopSettings.current()
+    return ShopSettings.of_site()
 
 
 def make_customer(company: str = "Northgate Health", **fields: Any) -> Customer:

@@ -91,16 +91,17 @@ def add_products(
     the suggested ones are stored.
 
     Products that need a code open a link basket with just these; others go into the ordinary basket, in one currency.
-    What was kept for later moves back. Raises ProductUnknown if any product isn't on sale, why one isn't open,
-    SeatsNotSold for one that isn't sold to groups, StartUnknown for a run of no course of these programs, or
-    AnotherCurrency if one can't be added up with the others; then nothing has changed.
+    What was kept for later moves back. Raises ProductUnknown if any product isn't on sale on the owner's site, why one
+    isn't open, SeatsNotSold for one that isn't sold to groups, StartUnknown for a run of no course of these programs,
+    or AnotherCurrency if one can't be added up with the others; then nothing has changed.
     """
     skus = [sku.replace(" ", "+") for sku in skus]  # SKUs have no blanks: an unescaped plus in an address became one
-    products = list(Product.objects.active().with_item().filter(Q(pk__in=product_ids) | Q(sku__in=skus)))
+    on_sale = Product.objects.active().of_site(owner.site_id).with_item()
+    products = list(on_sale.filter(Q(pk__in=product_ids) | Q(sku__in=skus)))
     unknown = sorted(set(skus) - {product.sku for product in products})
     if unknown:
         raise SkuUnknown(sku=unknown[0]) if LIKE_A_SKU.fullmatch(unknown[0]) else ProductUnknown()
-    if not products or set(product_ids) - {product.pk for product in products}:
+    if not products or owner.site_id is None or set(product_ids) - {product.pk for product in products}:
         raise ProductUnknown
     if seats is not None:
         _refuse_seats(products)
@@ -360,9 +361,9 @@ def lock_basket(owner: BasketOwner, *, now: datetime) -> Basket | None:
 def _claim_baskets(*, token: UUID, user_id: int, now: datetime) -> JoinedBaskets:
     joined = JoinedBaskets()
     with transaction.atomic():
-        mine = lock_baskets_of(user_id)
+        mine = {(each.site_id, each.kind): each for each in lock_baskets_of(user_id)}
         for basket in Basket.objects.locked().filter(token=token):
-            own = mine.get(basket.kind)
+            own = mine.get((basket.site_id, basket.kind))
             if basket.is_link and (basket.is_stale(now) or not basket.items.exists()):
                 basket.delete()
                 continue
@@ -379,9 +380,9 @@ def _claim_baskets(*, token: UUID, user_id: int, now: datetime) -> JoinedBaskets
     return joined
 
 
-def lock_baskets_of(user_id: int) -> dict[str, Basket]:
-    """Lock the account's baskets, and return them by kind."""
-    return {basket.kind: basket for basket in Basket.objects.locked().filter(user_id=user_id)}
+def lock_baskets_of(user_id: int) -> list[Basket]:
+    """Lock the account's baskets on all sites."""
+    return list(Basket.objects.locked().filter(user_id=user_id))
 
 
 def drop_bought_course(*, user_id: int, run_id: int) -> None:
@@ -436,7 +437,7 @@ def _get_or_create_basket(owner: BasketOwner, kind: BasketKind, now: datetime) -
     key = {"user_id": owner.user_id} if owner.user_id is not None else {"token": owner.token}
     try:
         with transaction.atomic():
-            return Basket.objects.create(kind=kind, opened_at=now, **key), True
+            return Basket.objects.create(kind=kind, site_id=owner.site_id, opened_at=now, **key), True
     except IntegrityError:  # another tab of the same owner created it first
         found = owner.baskets().filter(kind=kind).locked().first()
         if found is None:

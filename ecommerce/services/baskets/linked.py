@@ -43,7 +43,8 @@ def fill_linked_cart(*, user_id: int, skus: Sequence[str], now: datetime) -> Lin
     changed.
     """
     known = [sku.replace(" ", "+") for sku in skus]  # an unescaped plus in an address became a blank
-    products = list(Product.objects.active().with_item().filter(sku__in=known))
+    owner = BasketOwner(user_id=user_id)
+    products = list(Product.objects.active().of_site(owner.site_id).with_item().filter(sku__in=known))
     on_sale = {product.sku for product in products}
     unknown = [sku for sku in dict.fromkeys(skus) if sku.replace(" ", "+") not in on_sale]
     named = tuple(sku for sku in unknown if LIKE_A_SKU.fullmatch(sku))[:MOST_NAMED]
@@ -55,9 +56,9 @@ def fill_linked_cart(*, user_id: int, skus: Sequence[str], now: datetime) -> Lin
         if all(isinstance(refusal, AlreadyEnrolled) for refusal in refusals.values()):
             raise LinkedBought(titles=tuple(product.title for product in products))
         raise LinkedClosed(reasons=tuple(str(refusal) for refusal in refusals.values()))
-    owner = BasketOwner(user_id=user_id)
     with transaction.atomic():
-        ordinary = lock_baskets_of(user_id).get(BasketKind.ORDINARY)
+        mine = {basket.kind: basket for basket in lock_baskets_of(user_id) if basket.site_id == owner.site_id}
+        ordinary = mine.get(BasketKind.ORDINARY)
         if ordinary is not None and not all(product.requires_code for product in open_products):
             others = ordinary.items.exclude(product__in=open_products, is_group=False)
             others.filter(kept_at=None).update(kept_at=now)

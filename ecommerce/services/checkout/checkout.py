@@ -346,8 +346,9 @@ def _write_order(
 ) -> Order:
     until = now + timedelta(seconds=settings.ORDER_HOLD_SECONDS)
     order = Order.objects.create(
-        number=new_order_number(on=clock.date_of(now)),
+        number=new_order_number(on=clock.date_of(now), site_id=basket.site_id),
         purchaser_id=user_id,
+        site_id=basket.site_id,
         currency=priced.currency,
         list_total=priced.list_total.amount,
         discount_total=(priced.discount_total + priced.deduction_total).amount,
@@ -376,7 +377,8 @@ def _make_purchase(priced: PricedBasket, *, user_id: int, now: datetime) -> Purc
     lines = tuple(
         PurchaseLine(line.product, line.code, program=line.program, seats=line.seats) for line in priced.lines
     )
-    return Purchase(lines=lines, user_id=user_id, now=now)
+    site_id = priced.basket.site_id if priced.basket is not None else None
+    return Purchase(lines=lines, user_id=user_id, now=now, site_id=site_id)
 
 
 def _make_line(

@@ -26,7 +26,7 @@ def close_carts_and_orders(*, user_id: int, email: str) -> None:
     lock_courses_of(user_id)
     if obstacles := find_obstacles(User.objects.get(pk=user_id)):
         raise AccountNeeded(obstacles=tuple(obstacles))
-    for basket in baskets.values():
+    for basket in baskets:
         basket.delete()
     # Tax law wants to know who paid. An order that was never paid says so for no one.
     unpaid = Order.objects.filter(pk__in=ids).exclude(attempts__state=AttemptState.PAID)

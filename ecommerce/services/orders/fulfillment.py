@@ -153,7 +153,7 @@ def _refuse_owned_courses(order: Order, *, gives_rest: bool, now: datetime) -> N
     for line in lines:
         owned = find_owned_courses(line.product, runs[line.pk], enrolled)
         is_partly_owned = 0 < len(owned) < len(runs[line.pk])
-        if owned and not (is_partly_owned and (gives_rest or _sells_at_full_price())):
+        if owned and not (is_partly_owned and (gives_rest or _sells_at_full_price(order))):
             raise AlreadyEnrolled(titles=tuple(sorted(owned.values())) if is_partly_owned else (line.title,))
 
 
@@ -167,9 +167,9 @@ def _refuse_lost_courses(order: Order, *, now: datetime) -> None:
             raise OwnedCourseLost(title=row.title)
 
 
-def _sells_at_full_price() -> bool:
+def _sells_at_full_price(order: Order) -> bool:
     """Whether the price of a program doesn't depend on what its buyer has, so that it gives what they don't have."""
-    return ShopSettings.current().owned_courses == OwnedCourses.FULL_PRICE
+    return ShopSettings.of_site(order.site_id).owned_courses == OwnedCourses.FULL_PRICE
 
 
 def _refuse_closed_starts(order: Order, *, gives_next: bool, now: datetime) -> None:

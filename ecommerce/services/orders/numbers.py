@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from django.db import IntegrityError
 
-from mitxonline.kernel.shop import current_shop
+from mitxonline.kernel.shop import shop_of_site
 
 # Crockford's base 32, without letters that look like digits.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -19,10 +19,13 @@ TRIES = 3
 T = TypeVar("T")
 
 
-def new_order_number(*, on: date) -> str:
-    """Return a number such as TS-2026-7K3M9X2Q, with 40 random bits. The database refuses one that is taken."""
+def new_order_number(*, on: date, site_id: int | None) -> str:
+    """Return a number such as TS-2026-7K3M9X2Q with the site's prefix and 40 random bits.
+
+    The database refuses one that is taken.
+    """
     tail = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-    return f"{current_shop().order_number_prefix.upper()}-{on.year}-{tail}"
+    return f"{shop_of_site(site_id).order_number_prefix.upper()}-{on.year}-{tail}"
 
 
 def retry_taken_number(place: Callable[[], T]) -> T:

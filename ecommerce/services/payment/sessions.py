@@ -24,6 +24,7 @@ from ecommerce.models import Order, PaymentAttempt
 from ecommerce.services.discounts.codes import prolong_uses
 from ecommerce.services.orders.attempts import give_up_attempts
 from mitxonline.kernel.db import in_transaction
+from mitxonline.kernel.shop import shop_of_site
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,8 @@ def make_request(attempt: PaymentAttempt) -> PaymentRequest:
     """Describe an attempt to its gateway, to open its payment page."""
     # From the rows alone: a repeated call with the same key has to ask for the same.
     order = attempt.order
-    base = f"https://{attempt.account}" if attempt.account else settings.SITE_BASE_URL
+    shop = shop_of_site(order.site_id)
+    base = shop.base_url if attempt.account in ("", shop.hostname) else f"https://{attempt.account}"
     return PaymentRequest(
         reference=attempt.reference,
         order_number=order.number,

@@ -722,7 +722,7 @@ def _apply_policy(refund: Refund, *, is_whole: bool, now: datetime) -> None:
 
     Courses stay until all money is back. Codes are freed by a refund, not by a lost dispute.
     """
-    shop, is_bank = shop_settings(), refund.origin == RefundOrigin.BANK
+    shop, is_bank = shop_settings(refund.order.site_id), refund.origin == RefundOrigin.BANK
     policy = shop.after_lost_dispute if is_bank else shop.after_refund_elsewhere
     refund.enrollment_after = policy if is_whole else EnrollmentAfter.KEEP
     refund.frees_codes = refund.enrollment_after == EnrollmentAfter.REMOVE and not is_bank
@@ -885,7 +885,7 @@ def restore_courses(refund: Refund, *, order: Order, now: datetime) -> bool:
     frees_codes = refund.frees_codes or any(each.frees_codes for each in elsewhere)
     taken = find_revoked_rights(order, at=[each.took_effect_at for each in undone])
     lines = list(OrderLine.objects.filter(refund_lines__refund=refund).select_related("product").order_by("pk"))
-    if taken and shop_settings().after_failed_refund != AfterFailedRefund.RESTORE:
+    if taken and shop_settings(order.site_id).after_failed_refund != AfterFailedRefund.RESTORE:
         return False
     if not taken and not (frees_codes and any(find_rights(order, lines).values())):
         return False
@@ -962,7 +962,7 @@ def undo_effects(refund: Refund, *, order: Order, now: datetime) -> bool:
 
 def _give_back_seats(refund: Refund, order: Order, *, now: datetime) -> bool:
     """Give learners back the courses of seats that a failed refund had taken; return whether someone got one."""
-    gives_courses = shop_settings().after_failed_refund == AfterFailedRefund.RESTORE
+    gives_courses = shop_settings(order.site_id).after_failed_refund == AfterFailedRefund.RESTORE
     failed = _failed_refunds(order).exclude(pk=refund.pk)
     others = CodeUse.objects.filter(state=UseState.RETIRED, code__active=True)
     others = others.filter(pk__in=[use_id for each in failed for use_id in find_taken_uses(each)])

@@ -64,6 +64,11 @@ class SoldSeats:
     order_line: OrderLine | None = None
     invoice_line: InvoiceLine | None = None
 
+    @property
+    def site_id(self) -> int | None:
+        """Where its codes work: the order's site; of an invoice where the course is sold."""
+        return self.order_line.order.site_id if self.order_line is not None else self.product.site_id
+
 
 def sell_seats(sold: SoldSeats, *, now: datetime) -> SeatSale:
     """Create a seat sale with its discount and its codes. Its caller makes sure that it is sold only once."""
@@ -79,7 +84,7 @@ def sell_seats(sold: SoldSeats, *, now: datetime) -> SeatSale:
             buyer_id=sold.buyer_id,
             order_line=sold.order_line,
             invoice_line=sold.invoice_line,
-            discount=make_seat_discount(sold.product, name=sold.name),
+            discount=make_seat_discount(sold.product, name=sold.name, site_id=sold.site_id),
             sold_at=now,
         )
         create_registration_codes(sale, now=now)
@@ -104,8 +109,8 @@ def sell_seats_of(lines: Iterable[OrderLine], *, now: datetime) -> list[SeatSale
     ]
 
 
-def make_seat_discount(product: Product, *, name: str) -> Discount:
-    """Create the discount of a seat sale: its codes give this product for nothing, once each."""
+def make_seat_discount(product: Product, *, name: str, site_id: int | None = None) -> Discount:
+    """Create the discount of a seat sale: its codes give this product for nothing, once each, where it was sold."""
     discount = Discount.objects.create(
         name=name[:255],
         discount_type=DiscountType.FIXED_PRICE,
@@ -114,6 +119,7 @@ def make_seat_discount(product: Product, *, name: str) -> Discount:
         redemption_type=RedemptionType.ONE_TIME,
         payment_type=PaymentType.SALES,
         is_bulk=True,
+        site_id=site_id,
     )
     discount.products.add(product)
     return discount
