@@ -6,6 +6,7 @@ from courses.events import EnrollmentAskedAgain, LearnerEnrolled, LearnerUnenrol
 from courses.gateways.openedx.client import OpenEdxClient
 from courses.gateways.openedx.studio import Studio, is_studio_configured
 from courses.selectors.course_address import is_course_site_connected
+from courses.selectors.course_sites import at_course_site_of_enrollment, at_course_site_of_run
 from courses.services.course_site import SEQUENCE, send_enrollment
 from courses.services.leaving import leave_courses
 from courses.services.site_runs import bring_to_studio, request_each
@@ -28,14 +29,17 @@ def bring_run_to_studio(event: RunRequested) -> str:
 
     Without a Studio the run waits in its own row, and is sent once there is one.
     """
-    if not is_studio_configured():
-        return "no Studio is connected"
-    return bring_to_studio(run_id=event.run_id, studio=Studio.from_settings(), now=clock.now())
+    with at_course_site_of_run(event.run_id):
+        if not is_studio_configured():
+            return "no Studio is connected"
+        return bring_to_studio(run_id=event.run_id, studio=Studio.from_settings(), now=clock.now())
 
 
 @ordered_by("enrollment_id", sequence=SEQUENCE)
 def tell_course_site(event: LearnerEnrolled | LearnerUnenrolled | EnrollmentAskedAgain) -> str:
     """Send to the course site what the enrollment says now; repeated if it doesn't answer."""
-    if not is_course_site_connected():
-        return "no course site"
-    return send_enrollment(enrollment_id=event.enrollment_id, client=OpenEdxClient.from_settings(), now=clock.now())
+    with at_course_site_of_enrollment(event.enrollment_id):
+        if not is_course_site_connected():
+            return "no course site"
+        client = OpenEdxClient.from_settings()
+        return send_enrollment(enrollment_id=event.enrollment_id, client=client, now=clock.now())

@@ -9,9 +9,11 @@ from celery import shared_task
 from courses.gateways.openedx.client import OpenEdxClient
 from courses.gateways.openedx.studio import Studio, is_studio_configured
 from courses.selectors.course_address import is_course_site_connected
+from courses.selectors.course_sites import each_course_site
 from courses.services import course_site
+from courses.services.comparison import Compared
 from courses.services.comparison import compare_enrollments as compare
-from courses.services.run_sync import RunOutcome, sync_runs
+from courses.services.run_sync import RunOutcome, RunSyncReport, sync_runs
 from courses.services.site_runs import ask_for_lost, start_waiting
 from mitxonline.kernel import clock
 
@@ -23,16 +25,19 @@ def sweep_course_runs() -> None:
     """Request the runs whose course has a source by now, and those whose request was lost."""
     now = clock.now()
     start_waiting(now=now)
-    if is_studio_configured():
-        ask_for_lost(now=now)
+    for _site in each_course_site():
+        if is_studio_configured():
+            ask_for_lost(now=now)
 
 
 @shared_task(ignore_result=True, soft_time_limit=1500, time_limit=1560)
 def sync_courseruns() -> None:
     """Bring in what was changed in Studio. What people set by hand here is counted in the log and on the first page."""
-    if not is_studio_configured():
-        return
-    report = sync_runs(studio=Studio.from_settings(), now=clock.now())
+    report = RunSyncReport()
+    now = clock.now()
+    for _site in each_course_site():
+        if is_studio_configured():
+            report.join(sync_runs(studio=Studio.from_settings(), now=now))
     counts = {outcome.value: report.counts[outcome] for outcome in RunOutcome if report.counts[outcome]}
     logger.info("runs compared with Studio", extra={"outcomes": counts})
 
@@ -40,16 +45,20 @@ def sync_courseruns() -> None:
 @shared_task(ignore_result=True, soft_time_limit=240, time_limit=270)
 def sweep_enrollments() -> None:
     """Send enrollments that wait for their learner, and those from before a course site was connected."""
-    if is_course_site_connected():
-        course_site.sweep_enrollments(now=clock.now())
+    for _site in each_course_site():
+        if is_course_site_connected():
+            course_site.sweep_enrollments(now=clock.now())
 
 
 @shared_task(ignore_result=True, soft_time_limit=3300, time_limit=3360)
 def compare_enrollments() -> None:
     """Compare who is enrolled with the course site. The differences are listed in the admin."""
-    if not is_course_site_connected():
-        return
-    compared = compare(client=OpenEdxClient.from_settings(), now=clock.now())
+    for _site in each_course_site():
+        if is_course_site_connected():
+            _log_compared(compare(client=OpenEdxClient.from_settings(), now=clock.now()))
+
+
+def _log_compared(compared: Compared) -> None:
     facts = {"runs": compared.runs, "enrollments": compared.enrollments, "differences": compared.differences}
     if compared.differences or compared.refused:
         logger.warning("enrollments differ from the course site", extra={**facts, "refused": len(compared.refused)})

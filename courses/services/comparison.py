@@ -30,6 +30,7 @@ from courses.gateways.openedx.listing import (
     read_enrollments,
 )
 from courses.models import CourseRun, Enrollment, EnrollmentComparison, EnrollmentDifference
+from courses.selectors.course_sites import is_at_course_site
 from courses.services.course_site import ask_about
 from mitxonline.kernel.db import named_lock
 from mitxonline.kernel.errors import DomainError
@@ -58,11 +59,12 @@ class Compared:
 
 
 def runs_to_compare(now: datetime) -> QuerySet[CourseRun]:
-    """Return the runs that the course site has learners of, and that didn’t end long ago."""
+    """Return the runs that the current course site has learners of, and that didn't end long ago."""
     has_learners = Exists(Enrollment.objects.filter(run=OuterRef("pk")))
     recent = Q(end_date__isnull=True) | Q(end_date__gte=now - FORGOTTEN_AFTER)
     there = Q(lms_state=RunLmsState.THERE) | Q(lms_state=RunLmsState.NOT_NEEDED)
-    return CourseRun.all_objects.filter(has_learners | Q(lms_state=RunLmsState.THERE), recent, there).order_by("pk")
+    runs = CourseRun.all_objects.filter(has_learners | Q(lms_state=RunLmsState.THERE), recent, there)
+    return runs.filter(is_at_course_site()).order_by("pk")
 
 
 def compare_enrollments(

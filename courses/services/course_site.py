@@ -31,6 +31,7 @@ from courses.gateways.openedx.client import OpenEdxClient
 from courses.gateways.openedx.enrollments import SiteEnrollment, enroll, find_username, read_enrollment, unenroll
 from courses.models import Enrollment
 from courses.models.enrollment import EnrollmentQuerySet
+from courses.selectors.course_sites import is_at_course_site
 from mitxonline.coordinator.bus import publish
 from mitxonline.coordinator.models import UNSETTLED, Delivery, DeliveryState
 from mitxonline.coordinator.replay import replay_deliveries
@@ -131,9 +132,8 @@ def ask_for_learner(*, user_id: int, now: datetime) -> int:
 def sweep_enrollments(*, now: datetime) -> int:
     """Send enrollments that wait for their learner, and those that no delivery is left for. Return how many."""
     with transaction.atomic():
-        due = _without_delivery(Enrollment.objects.filter(_is_due(now))).order_by(
-            F("lms_asked_at").asc(nulls_first=True)
-        )
+        here = Enrollment.objects.filter(_is_due(now), is_at_course_site("run__course__site"))
+        due = _without_delivery(here).order_by(F("lms_asked_at").asc(nulls_first=True))
         chosen = list(due.values_list("pk", flat=True)[:BATCH])
         # Of two sweeps at once, the second finds none that the first hasn't asked for.
         rows = Enrollment.objects.filter(_is_due(now), pk__in=chosen).locked()

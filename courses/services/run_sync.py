@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from courses.gateways.openedx.studio import Studio, StudioRun
 from courses.models import CourseRun
 from courses.selectors.course_site import SETTLED, SYNCED_DATES, describe_difference, show_value, to_whole
+from courses.selectors.course_sites import is_at_course_site
 
 # Each of a run's columns with the one that keeps Studio's value, and its name in Studio's answer.
 _COLUMNS = (
@@ -57,6 +58,11 @@ class RunSyncReport:
             if line.outcome is not RunOutcome.UNCHANGED:
                 self.lines.append(line)
 
+    def join(self, other: RunSyncReport) -> None:
+        """Add what was compared with another Studio."""
+        self.counts += other.counts
+        self.lines += other.lines
+
 
 def sync_runs(
     *,
@@ -67,7 +73,7 @@ def sync_runs(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> RunSyncReport:
-    """Compare all runs with Studio’s, or these, a page at a time; each page is committed on its own.
+    """Compare all runs at this course site with Studio’s, or these, a page at a time, each committed on its own.
 
     With `overwrites`, Studio’s values also replace those set by hand here. Raises what keeps Studio from answering.
     """
@@ -93,9 +99,9 @@ def _sync_page(page: list[StudioRun], *, now: datetime, overwrites: bool, dry_ru
     by_key = {there.key: there for there in page}
     with transaction.atomic():
         runs = list(
-            CourseRun.all_objects.filter(courseware_id__in=by_key, lms_state__in=SETTLED)
+            CourseRun.all_objects.filter(is_at_course_site(), courseware_id__in=by_key, lms_state__in=SETTLED)
             .order_by("pk")
-            .select_for_update(no_key=True)
+            .select_for_update(of=("self",), no_key=True)
         )
         lines = [_sync_run(run, by_key[run.courseware_id], overwrites=overwrites) for run in runs]
         if not dry_run and runs:
@@ -143,6 +149,6 @@ def _find_impossible(run: CourseRun) -> str:
 
 def _find_gone(now: datetime) -> Iterator[RunLine]:
     """Yield the runs that Studio had once and doesn’t list any more."""
-    gone = CourseRun.all_objects.filter(lms_state__in=SETTLED, synced_at__lt=now).order_by("pk")
+    gone = CourseRun.all_objects.filter(is_at_course_site(), lms_state__in=SETTLED, synced_at__lt=now).order_by("pk")
     for key, title in gone.values_list("courseware_id", "title").iterator():
         yield RunLine(key, title, RunOutcome.GONE, (_("Studio doesn’t list it any more."),))

@@ -19,6 +19,7 @@ from courses.events import RunRequested, RunsRequested
 from courses.gateways.openedx.studio import RunExists, Schedule, Studio, StudioRun, to_seconds
 from courses.models import CourseRun
 from courses.selectors.course_site import SYNCED_DATES, find_sources, runs_to_send, runs_with_new_source
+from courses.selectors.course_sites import is_at_course_site
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.errors import DomainError
 
@@ -109,8 +110,10 @@ def start_waiting(*, now: datetime, course_ids: Collection[int] | None = None) -
 def ask_for_lost(*, now: datetime) -> int:
     """Request runs that Studio should have and that no one has tried for hours; return how many."""
     with transaction.atomic():
-        lost = runs_to_send(tried_before=now - LOST_AFTER).select_for_update(
-            of=("self",), no_key=True, skip_locked=True
+        lost = (
+            runs_to_send(tried_before=now - LOST_AFTER)
+            .filter(is_at_course_site())
+            .select_for_update(of=("self",), no_key=True, skip_locked=True)
         )
         ids = list(lost.values_list("pk", flat=True)[:_MOST_AT_ONCE])
         CourseRun.all_objects.filter(pk__in=ids).update(lms_tried_at=now)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from courses.enums import EnrollmentLmsState
 from courses.models import CourseRun
 from courses.selectors.course_address import course_address, is_course_site_connected
+from courses.selectors.course_sites import at_course_site_of
 from mitxonline.kernel.shop import current_shop
 from mitxonline.users.models import User
 
@@ -26,7 +27,12 @@ class CourseDoor:
 
 
 def course_door(run: CourseRun, lms_state: str, *, user: User, now: datetime) -> CourseDoor:
-    """Describe how the learner gets into a run they are enrolled in. No query."""
+    """Describe how the learner gets into a run they are enrolled in. No query where the course is loaded."""
+    with at_course_site_of(run):
+        return _describe_door(run, lms_state, user=user, now=now)
+
+
+def _describe_door(run: CourseRun, lms_state: str, *, user: User, now: datetime) -> CourseDoor:
     if run.has_ended(now) and lms_state != EnrollmentLmsState.THERE:
         return CourseDoor()
     if not is_course_site_connected():

@@ -127,6 +127,16 @@ def shop_of_site(site_id: int | None) -> Shop:
     return _complete(_find_of_site(site_id))
 
 
+def all_shops() -> list[Shop]:
+    """Return the shops of all sites."""
+    return [_complete(stored) for stored in _find_stored()]
+
+
+def has_several_sites() -> bool:
+    """Whether there is anything to choose between."""
+    return len(_find_stored()) > 1
+
+
 @contextmanager
 def use_shop_of_host(host: str, *, port: int = 0) -> Iterator[None]:
     """Make the shop of a host, such as shop.example:8000, the current one within the block.

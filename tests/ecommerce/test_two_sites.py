@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from wagtail.models import Site
 
+from cms.models import CoursePage
 from courses.errors import RunUnknown
 from courses.models import Course
 from courses.models.sites import is_of_site
@@ -81,6 +83,11 @@ def world(settings: Any) -> World:
     return World(first, second, one, two, both, make_user())
 
 
+def course_of(product: Product) -> Course:
+    assert product.course_run is not None
+    return product.course_run.course
+
+
 def owner_of(world: World, host: str) -> BasketOwner:
     with use_shop_of_host(host):
         return BasketOwner(user_id=world.buyer.pk)
@@ -117,7 +124,7 @@ def test_the_control_sees_everything_where_courses_have_no_site(world: World) ->
 
 
 def test_the_page_of_another_sites_course_is_as_unknown_as_none(world: World) -> None:
-    path = {name: f"/courses/{product.course_run.course.readable_id}/" for name, product in products_of(world).items()}
+    path = {name: f"/courses/{course_of(product).readable_id}/" for name, product in products_of(world).items()}
     answers = {(host, name): get(host, path[name]).status_code for host in (FIRST_HOST, SECOND_HOST) for name in path}
     assert answers == {
         (FIRST_HOST, "one"): 200,
@@ -130,9 +137,9 @@ def test_the_page_of_another_sites_course_is_as_unknown_as_none(world: World) ->
 
 
 def test_a_page_has_the_address_of_the_site_that_sells_the_course(world: World) -> None:
-    page = world.other.course_run.course.page
-    assert page.get_full_url() == f"http://{SECOND_HOST}/courses/{page.course.readable_id}/"
-    shared = world.shared.course_run.course.page
+    page = CoursePage.objects.get(course=course_of(world.other))
+    assert page.get_full_url() == f"http://{SECOND_HOST}/courses/{course_of(world.other).readable_id}/"
+    shared = CoursePage.objects.get(course=course_of(world.shared))
     assert urlsplit(shared.get_full_url()).netloc == FIRST_HOST
     with use_shop_of_host(SECOND_HOST):
         assert urlsplit(shared.get_full_url()).netloc == SECOND_HOST
@@ -201,7 +208,7 @@ def test_a_course_that_moves_to_another_site_is_set_aside(world: World) -> None:
     now = timezone.now()
     owner = owner_of(world, FIRST_HOST)
     basket = add_products(owner=owner, product_ids=[world.mine.pk, world.shared.pk], now=now)
-    Course.objects.filter(pk=world.mine.course_run.course_id).update(site=world.second)
+    Course.objects.filter(pk=course_of(world.mine).pk).update(site=world.second)
     priced = price_basket(basket, user_id=world.buyer.pk, now=now)
     assert [line.product for line in priced.lines] == [world.shared]
     assert isinstance(priced.aside[0].refusal, NotForSale)
@@ -215,7 +222,7 @@ def test_the_database_refuses_lines_and_codes_of_another_site(world: World) -> N
     basket = Basket.objects.get()
     code = make_code(make_discount(site=world.second))
     line = order.lines.get()
-    attempts = {
+    attempts: dict[str, Callable[[], object]] = {
         "basket_item_is_of_its_site": lambda: BasketItem.objects.create(
             basket=basket, product=world.other, added_at=timezone.now()
         ),

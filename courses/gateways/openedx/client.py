@@ -20,6 +20,7 @@ from functools import cache as cache_result
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Self, TypeAlias
+from urllib.parse import urlsplit
 
 import requests
 from django.conf import settings
@@ -40,7 +41,7 @@ from courses.errors import (
 from mitxonline.kernel.db import in_transaction
 from mitxonline.kernel.remote import RemoteAway, RemoteSession, call_remote, current_patience
 from mitxonline.kernel.secrets import SecretUnreadable, decrypt, encrypt
-from mitxonline.kernel.shop import Shop, current_shop
+from mitxonline.kernel.shop import Shop, current_shop, default_shop
 from mitxonline.logs import redact
 
 logger = logging.getLogger(__name__)
@@ -104,12 +105,15 @@ class OpenEdxClient:
         client_secret: str,
         timeout: float,
         wait: Callable[[float], None] = time.sleep,
+        host: str = "",
     ) -> None:
+        """``host`` tells a further course site of this installation from the default one in what watches remotes."""
         self._addresses = addresses
         self._client_id = client_id
         self._client_secret = client_secret
         self._timeout = timeout
         self._wait = wait
+        self._host = host
 
     @classmethod
     def from_settings(cls) -> Self:
@@ -123,6 +127,7 @@ class OpenEdxClient:
             client_id=shop.backend_client_id,
             client_secret=shop.backend_client_secret,
             timeout=settings.OPENEDX_TIMEOUT,
+            host="" if shop.lms_url == default_shop().lms_url else urlsplit(shop.lms_url).netloc,
         )
 
     def get(self, path: str, *, params: Mapping[str, str] | None = None, server: Server = Server.LMS) -> Answer:
@@ -202,8 +207,10 @@ class OpenEdxClient:
         if in_transaction():
             raise RuntimeError("Don't call the course site inside a transaction")
 
+        name = f"{server}:{self._host}" if self._host else str(server)
+
         def work() -> requests.Response:
-            response = _session(server).request(
+            response = _session(name).request(
                 method,
                 f"{self._addresses[server]}{path}",
                 timeout=(settings.OPENEDX_CONNECT_TIMEOUT, self._timeout),
@@ -216,7 +223,7 @@ class OpenEdxClient:
             return response
 
         try:
-            response = call_remote(server, work, silences=(*_DROPPED, requests.Timeout, _ServerFailed))
+            response = call_remote(name, work, silences=(*_DROPPED, requests.Timeout, _ServerFailed))
         except _ServerFailed as failed:
             status = failed.response.status_code
             raise CourseSiteAway(retry_after=_retry_after(failed.response), may_pass=status in _PASSING) from failed
@@ -315,5 +322,5 @@ def _without_token(request: PreparedRequest) -> PreparedRequest:
 
 
 @cache_result
-def _session(server: Server) -> RemoteSession:
-    return RemoteSession(server)
+def _session(name: str) -> RemoteSession:
+    return RemoteSession(name)

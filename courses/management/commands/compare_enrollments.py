@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -11,6 +12,8 @@ from django.utils.translation import ngettext
 from courses.enums import DifferenceKind
 from courses.gateways.openedx.client import OpenEdxClient
 from courses.models import CourseRun, EnrollmentDifference
+from courses.selectors.course_address import is_course_site_connected
+from courses.selectors.course_sites import each_course_site, is_at_course_site
 from courses.services.comparison import Compared, compare_enrollments, repair
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import Column, OperatorCommand, add_format_option, write_rows
@@ -40,7 +43,11 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = clock.now()
         runs = _find_runs(options["course"]) if options["course"] else None
-        compared = compare_enrollments(client=OpenEdxClient.from_settings(), now=now, runs=runs)
+        compared = [
+            compare_enrollments(client=OpenEdxClient.from_settings(), now=now, runs=own)
+            for site_id in each_course_site()
+            if (own := _find_own(runs)) or (runs is None and (site_id is None or is_course_site_connected()))
+        ]
         found = EnrollmentDifference.objects.filter(found_at=now)
         style = options["format"]
         listed = found.select_related("run", "user").order_by("run__courseware_id", "kind", "pk")
@@ -57,8 +64,16 @@ class Command(OperatorCommand):
                 ngettext("%(n)d enrollment is being sent again.", "%(n)d enrollments are being sent again.", count)
                 % {"n": count}
             )
-        if compared.refused:
-            raise CommandError(" ".join(f"{key}: {why}" for key, why in compared.refused.items()))
+        refused = {key: why for each in compared for key, why in each.refused.items()}
+        if refused:
+            raise CommandError(" ".join(f"{key}: {why}" for key, why in refused.items()))
+
+
+def _find_own(runs: list[CourseRun] | None) -> list[CourseRun] | None:
+    """Return those of the runs that are at the current course site; None for all that are worth it."""
+    if runs is None:
+        return None
+    return list(CourseRun.all_objects.filter(is_at_course_site(), pk__in=[run.pk for run in runs]).order_by("pk"))
 
 
 def _find_runs(keys: list[str]) -> list[CourseRun]:
@@ -79,9 +94,9 @@ def _cells(each: EnrollmentDifference, *, style: str) -> tuple[object, ...]:
     return kind, each.run.courseware_id, learner, each.username, each.note
 
 
-def _summarize(compared: Compared) -> str:
+def _summarize(compared: Sequence[Compared]) -> str:
     return _("%(runs)d runs, %(enrollments)d enrollments there, %(differences)d differences.") % {
-        "runs": compared.runs,
-        "enrollments": compared.enrollments,
-        "differences": compared.differences,
+        "runs": sum(each.runs for each in compared),
+        "enrollments": sum(each.enrollments for each in compared),
+        "differences": sum(each.differences for each in compared),
     }

@@ -7,8 +7,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from courses.gateways.openedx.studio import Studio
+from courses.gateways.openedx.studio import Studio, is_studio_configured
 from courses.models import CourseRun
+from courses.selectors.course_sites import each_course_site, is_at_course_site
 from courses.services.run_sync import RunLine, RunOutcome, RunSyncReport, sync_runs
 from mitxonline.kernel import clock
 from mitxonline.kernel.console import Column, OperatorCommand, add_format_option, write_rows
@@ -38,16 +39,23 @@ class Command(OperatorCommand):
         keys = options["courserun"]
         if options["overwrite"] and not keys:
             raise CommandError(_("--overwrite replaces what people set by hand: name the runs with --courserun."))
-        known = set(CourseRun.all_objects.filter(courseware_id__in=keys).values_list("courseware_id", flat=True))
+        named = CourseRun.all_objects.filter(courseware_id__in=keys)
+        known = set(named.values_list("courseware_id", flat=True))
         if unknown := [key for key in keys if key not in known]:
             raise CommandError(_("There is no run %(keys)s here.") % {"keys": ", ".join(unknown)})
-        report = sync_runs(
-            studio=Studio.from_settings(),
-            now=clock.now(),
-            keys=keys,
-            overwrites=options["overwrite"],
-            dry_run=options["dry_run"],
-        )
+        report, now = RunSyncReport(), clock.now()
+        for site_id in each_course_site():
+            own = list(named.filter(is_at_course_site()).values_list("courseware_id", flat=True))
+            if own or (not keys and (site_id is None or is_studio_configured())):
+                report.join(
+                    sync_runs(
+                        studio=Studio.from_settings(),
+                        now=now,
+                        keys=own,
+                        overwrites=options["overwrite"],
+                        dry_run=options["dry_run"],
+                    )
+                )
         style = options["format"]
         rows = [_cells(line, style=style) for line in report.lines]
         write_rows(self.stdout, rows, columns=COLUMNS, style=style)
