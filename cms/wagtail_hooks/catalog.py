@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -16,14 +18,24 @@ from cms.wagtail_hooks.run_list import RunFilters, format_price, listed_runs
 from courses.models import Course, CourseRun, Department, Program, Topic
 from mitxonline.kernel import clock
 from mitxonline.kernel.choosers import SearchedChooser
-from mitxonline.staff.lists import DayColumn
+from mitxonline.staff.lists import DayColumn, ExportingSnippetList
+from mitxonline.staff.sites import SiteColumn, SiteFilter, SiteFilterSet
 from mitxonline.staff.snippets import StaffSnippetViewSet
 
 PER_PAGE = 50
 
 
+class CourseFilters(SiteFilterSet):
+    site = SiteFilter(has_shared=True)
+
+    class Meta:
+        model = Course
+        fields: ClassVar[list[str]] = ["department", "topics", "level", "live"]
+
+
 class CourseViewSet(StaffSnippetViewSet):
     model = Course
+    index_view_class = ExportingSnippetList
     edit_view_class = CourseEditView
     icon = "openquote"
     menu_label = _("Courses")
@@ -37,10 +49,11 @@ class CourseViewSet(StaffSnippetViewSet):
         ),
         "department",
         "level",
+        SiteColumn(),
         BooleanColumn("live", label=_("Offered")),
         UpdatedAtColumn(),
     ]
-    list_filter = ["department", "topics", "level", "live"]
+    filterset_class = CourseFilters
     search_fields = ["title", "readable_id"]
     ordering = ["title"]
     list_per_page = PER_PAGE
@@ -68,13 +81,14 @@ class CourseViewSet(StaffSnippetViewSet):
             MultiFieldPanel(
                 [FieldPanel("topics"), FieldPanel("language"), FieldPanel("country")], heading=_("Search and filters")
             ),
+            FieldPanel("site"),
             FieldPanel("live"),
         ],
         base_form_class=CourseForm,
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Course]:
-        return Course.objects.select_related("department")
+        return Course.objects.select_related("department", "site")
 
 
 class CourseRunViewSet(StaffSnippetViewSet):
@@ -121,12 +135,28 @@ class CourseRunViewSet(StaffSnippetViewSet):
         return listed_runs(clock.now())
 
 
+class ProgramFilters(SiteFilterSet):
+    site = SiteFilter(has_shared=True)
+
+    class Meta:
+        model = Program
+        fields: ClassVar[list[str]] = ["department", "live"]
+
+
 class ProgramViewSet(StaffSnippetViewSet):
     model = Program
+    index_view_class = ExportingSnippetList
     icon = "list-ul"
     menu_label = _("Programs")
-    list_display = ["title", "readable_id", "department", BooleanColumn("live", label=_("Offered")), UpdatedAtColumn()]
-    list_filter = ["department", "live"]
+    list_display = [
+        "title",
+        "readable_id",
+        "department",
+        SiteColumn(),
+        BooleanColumn("live", label=_("Offered")),
+        UpdatedAtColumn(),
+    ]
+    filterset_class = ProgramFilters
     search_fields = ["title", "readable_id"]
     ordering = ["title"]
     list_per_page = PER_PAGE
@@ -139,13 +169,14 @@ class ProgramViewSet(StaffSnippetViewSet):
                 heading=_("Program"),
             ),
             FieldPanel("requirements"),
+            FieldPanel("site"),
             FieldPanel("live"),
         ],
         base_form_class=ProgramForm,
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Program]:
-        return Program.objects.select_related("department")
+        return Program.objects.select_related("department", "site")
 
 
 class DepartmentViewSet(StaffSnippetViewSet):

@@ -14,18 +14,20 @@ from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.blocks.base import BlockField
 
 from cms.blocks.requirements import RequirementsBlock
-from courses.models import Course, CourseRun, Department, Topic
+from cms.selectors.sites import courses_beyond, programs_beyond
+from courses.models import Course, CourseRun, Department, Program, Topic
 from courses.models.keys import course_number, parse_course_key
 from courses.models.run import SOURCE_TAG
 from courses.services.requirements import Group, groups_of, set_requirements
 from ecommerce.models import Product
 from mitxonline.kernel.search_words import fold
 from mitxonline.staff.days import DayField, explain_days, keep_unchanged_moments
+from mitxonline.staff.sites import SiteField, SiteFormMixin
 
 RUN_DAYS = ("end_date", "enrollment_start", "enrollment_end", "upgrade_deadline", "certificate_available_date")
 
 
-class CourseForm(WagtailAdminModelForm):
+class CourseForm(SiteFormMixin, WagtailAdminModelForm):
     """The id can't change once there are runs, because it is part of their keys."""
 
     topics = forms.ModelMultipleChoiceField(
@@ -35,6 +37,8 @@ class CourseForm(WagtailAdminModelForm):
         widget=forms.CheckboxSelectMultiple,
         help_text=_("What learners get better at. Visitors search and filter by it. More of them: Courses → Topics."),
     )
+
+    site = SiteField(help_text=Course._meta.get_field("site").help_text)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,6 +51,11 @@ class CourseForm(WagtailAdminModelForm):
         least, most = cleaned.get("hours_per_week_min"), cleaned.get("hours_per_week_max")
         if least and most and most < least:
             self.add_error("hours_per_week_max", _("The maximum hours a week can’t be less than the minimum."))
+        if "site" in cleaned and self.instance.pk and "site" in self.changed_data:
+            programs = programs_beyond(self.instance, cleaned["site"])
+            if programs:
+                sentence = gettext("Programs of other sites include this course: %(programs)s. Change these first.")
+                self.add_error("site", sentence % {"programs": ", ".join(each.title for each in programs)})
         return cleaned
 
 
@@ -124,13 +133,14 @@ class CourseRunForm(WagtailAdminModelForm):
             )
 
 
-class ProgramForm(WagtailAdminModelForm):
+class ProgramForm(SiteFormMixin, WagtailAdminModelForm):
     requirements = BlockField(
         block=RequirementsBlock(),
         required=False,
         label=_("Requirements"),
         help_text=_("Every group is required, in this order. A program without courses can’t be taken."),
     )
+    site = SiteField(help_text=Program._meta.get_field("site").help_text)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -142,6 +152,16 @@ class ProgramForm(WagtailAdminModelForm):
             self.fields["requirements"].help_text = _(
                 "This program has groups inside groups, which can’t be changed here. Ask an operator."
             )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean()
+        if self.can_edit_requirements and "requirements" in cleaned:
+            site = cleaned.get("site", self.instance.site)
+            ids = {pk for group in _to_groups(cleaned["requirements"]) for pk in group.course_ids}
+            if others := courses_beyond(ids, site):
+                sentence = gettext("These courses aren’t on every site of the program: %(courses)s.")
+                self.add_error("requirements", sentence % {"courses": ", ".join(each.title for each in others)})
+        return cleaned
 
     def save(self, commit: bool = True) -> Any:
         program = super().save(commit=commit)

@@ -39,6 +39,7 @@ from mitxonline.staff.conflicts import (
     to_shown,
 )
 from mitxonline.staff.days import DayField, explain_days, keep_unchanged_moments
+from mitxonline.staff.sites import SiteField, SiteFormMixin
 
 
 class AddressesField(forms.CharField):
@@ -67,12 +68,12 @@ class ProductsField(forms.ModelMultipleChoiceField[Product]):
         return f"{obj.title} · {obj.sku} · {obj.money.formatted()} · {obj.get_mode_display()}"
 
 
-class DiscountForm(forms.Form):
+class DiscountForm(SiteFormMixin, forms.Form):
     """Changes a discount. Its type, its currency and how often its codes can be used never change."""
 
     GROUPS: tuple[tuple[Any, tuple[str, ...]], ...] = (
         (gettext_lazy("Discount"), ("name", "amount", "payment_type")),
-        (gettext_lazy("Applies to"), ("scope", "products", "audience", "people", "for_groups")),
+        (gettext_lazy("Applies to"), ("site", "scope", "products", "audience", "people", "for_groups")),
         (gettext_lazy("Dates"), ("activates_at", "expires_at")),
     )
     # The fields that belong to some values of another one. Beside other values they are a contradiction.
@@ -81,7 +82,7 @@ class DiscountForm(forms.Form):
         "people": ("audience", ("chosen",)),
     }
     # The form's names of those fields of a draft that are called differently here.
-    FIELDS = {"redemption_type": "often", "automatic": "codes", "prefix": "begins"}
+    FIELDS = {"redemption_type": "often", "automatic": "codes", "prefix": "begins", "site_id": "site"}
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -90,6 +91,7 @@ class DiscountForm(forms.Form):
     )
     amount = forms.DecimalField(label=gettext_lazy("Amount"), help_text=gettext_lazy("A percentage or an amount."))
     payment_type = forms.ChoiceField(label=gettext_lazy("Paid from"), choices=PaymentType.choices)
+    site = SiteField(help_text=Discount._meta.get_field("site").help_text)
     scope = forms.ChoiceField(
         label=gettext_lazy("Products"),
         choices=[("all", gettext_lazy("All products")), ("chosen", gettext_lazy("Only the products chosen here"))],
@@ -217,6 +219,7 @@ class DiscountForm(forms.Form):
             "for_chosen_people": has_people,
             "people": cleaned["people"] if has_people else (),
             "for_groups": cleaned["for_groups"],
+            **({"site_id": cleaned["site"].pk if cleaned["site"] is not None else None} if "site" in cleaned else {}),
         }
 
     def get_codes(self) -> NewCodes | None:
@@ -255,7 +258,7 @@ class NewDiscountForm(DiscountForm):
 
     GROUPS = (
         (gettext_lazy("Discount"), ("course", "name", "discount_type", "amount", "currency", "payment_type")),
-        (gettext_lazy("Applies to"), ("scope", "products", "audience", "people", "for_groups")),
+        (gettext_lazy("Applies to"), ("site", "scope", "products", "audience", "people", "for_groups")),
         (gettext_lazy("Dates"), ("activates_at", "expires_at")),
         (gettext_lazy("Codes"), ("codes", "code", "count", "begins", "addresses", "often", "max_uses")),
     )
@@ -462,6 +465,7 @@ def _initial_for(discount: Discount) -> dict[str, Any]:
         "audience": "chosen" if draft.for_chosen_people else "all",
         "people": draft.people,
         "for_groups": draft.for_groups,
+        "site": draft.site_id,
         "activates_at": draft.activates_at,
         "expires_at": draft.expires_at,
     }

@@ -68,7 +68,7 @@ def listed_discounts(access: DiscountAccess) -> DiscountQuerySet:
     lines = OrderLine.objects.filter(discount=OuterRef("pk"), code=None, order__state__in=SOLD)
     return (
         access.discounts()
-        .select_related("course")
+        .select_related("course", "site")
         .annotate(
             code_count=_number(DiscountCode.objects.filter(discount=OuterRef("pk")), "discount"),
             used=_number(uses.filter(state__in=SPENT), "code__discount") + _number(lines, "discount"),

@@ -283,7 +283,7 @@ def orders_at_desk() -> QuerySet[Order]:
     differs = refunds.filter(Q(state=RefundState.DIFFERS) | Q(is_counted=False, state__in=COUNTED_REFUND_STATES))
     gaps = PaymentAttempt.objects.filter(order=OuterRef("pk")).exclude(refund_gap=0)
     failed = refunds.filter(state=RefundState.FAILED).exclude(Exists(later))
-    return Order.objects.select_related("purchaser").annotate(
+    return Order.objects.select_related("purchaser", "site").annotate(
         attention=Case(
             When(state=OrderState.REVIEW, then=Value(Attention.REVIEW)),
             When(Exists(disputes), then=Value(Attention.DISPUTE)),

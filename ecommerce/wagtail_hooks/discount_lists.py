@@ -8,7 +8,6 @@ from typing import Any
 import django_filters
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.ui.tables import Column
 
 from courses.models import Course
@@ -20,6 +19,7 @@ from ecommerce.selectors.discounts import CodeAvailability, DiscountState, for_w
 from ecommerce.wagtail_hooks.policies import discount_access_for
 from mitxonline.kernel import clock
 from mitxonline.staff.lists import MomentColumn, StateColumn
+from mitxonline.staff.sites import SiteColumn, SiteFilter, SiteFilterSet
 
 TONES = {
     DiscountState.IN_USE: "good",
@@ -30,7 +30,7 @@ TONES = {
 }
 
 
-class DiscountFilters(WagtailFilterSet):
+class DiscountFilters(SiteFilterSet):
     state = django_filters.ChoiceFilter(
         label=_("State"),
         choices=DiscountState.choices,
@@ -46,6 +46,7 @@ class DiscountFilters(WagtailFilterSet):
     )
     automatic = django_filters.BooleanFilter(label=_("Applies automatically"))
     for_groups = django_filters.BooleanFilter(label=_("Also for groups"))
+    site = SiteFilter(has_shared=True)
     course = django_filters.ModelChoiceFilter(label=_("Course"), queryset=Course.objects.none())
 
     class Meta:
@@ -86,6 +87,7 @@ def plain_number(amount: Decimal) -> Decimal:
 DISCOUNT_COLUMNS = [
     Column("takes_off", label=_("Discount"), accessor=takes_off),
     Column("for_what", label=_("Applies to"), accessor=for_what),
+    SiteColumn(),
     Column(
         "dates", label=_("Valid"), accessor=lambda each: dates_text(each.activates_at, each.expires_at) or _("Always")
     ),

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
+from wagtail.admin.filters import DateRangePickerWidget
 from wagtail.admin.ui.tables import Column, DateColumn, TitleColumn
 
 from ecommerce.enums import OrderState, RefundState
@@ -33,6 +33,7 @@ from ecommerce.selectors.order_desk import (
 from ecommerce.selectors.order_file import order_file_rows
 from mitxonline.kernel.spreadsheets import Cell
 from mitxonline.staff.lists import MomentColumn, StaffIndexView, StateColumn
+from mitxonline.staff.sites import SiteColumn, SiteFilter, SiteFilterSet
 
 ORDERS, REFUNDS = "shop_orders", "shop_refunds"
 
@@ -62,7 +63,7 @@ def order_url(pk: int, name: str = "order", *args: object) -> str:
     return reverse(f"{ORDERS}:{name}", args=[pk, *args])
 
 
-class OrderFilters(WagtailFilterSet):
+class OrderFilters(SiteFilterSet):
     attention = django_filters.ChoiceFilter(
         label=_("Needs attention"), choices=Attention.choices, empty_label=_("All"), widget=forms.RadioSelect
     )
@@ -71,6 +72,7 @@ class OrderFilters(WagtailFilterSet):
     )
     placed_at = django_filters.DateFromToRangeFilter(label=_("Placed"), widget=DateRangePickerWidget)
     sold = django_filters.DateFromToRangeFilter(label=_("Sold"), widget=DateRangePickerWidget, method="filter_sold")
+    site = SiteFilter()
 
     class Meta:
         model = Order
@@ -82,7 +84,7 @@ class OrderFilters(WagtailFilterSet):
         return found.filter(pk__in=sold_between(first, last).values("pk"))
 
 
-class RefundFilters(WagtailFilterSet):
+class RefundFilters(SiteFilterSet):
     state = django_filters.ChoiceFilter(
         label=_("State"),
         choices=[choice for choice in RefundState.choices if choice[0] != RefundState.MARKED],
@@ -96,6 +98,7 @@ class RefundFilters(WagtailFilterSet):
         empty_label=_("All"),
         widget=forms.RadioSelect,
     )
+    site = SiteFilter(field_name="order__site")
 
     class Meta:
         model = Refund
@@ -143,6 +146,7 @@ class OrderIndex(StaffIndexView):
             sort_key="state",
         ),
         Column("courses", label=_("Courses"), accessor=lambda order: describe_courses(order)),
+        SiteColumn(),
         Column("total", label=_("Total"), accessor=format_total, sort_key="total"),
         StateColumn(
             "attention",

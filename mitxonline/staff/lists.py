@@ -21,6 +21,7 @@ from wagtail.snippets.views.snippets import IndexView as SnippetIndexView
 from mitxonline.kernel import clock
 from mitxonline.kernel.spreadsheets import Cell, spreadsheet_response
 from mitxonline.staff.pages import StaffPageMixin
+from mitxonline.staff.sites import SiteListMixin
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -142,11 +143,11 @@ def setup_without_empty_file(wagtails_setup: Callable[..., None]) -> Callable[..
     return setup
 
 
-class ExportingSnippetList(ExportMixin, SnippetIndexView):
+class ExportingSnippetList(SiteListMixin, ExportMixin, SnippetIndexView):
     """Wagtail's list of a snippet, with our files."""
 
 
-class StaffIndexView(ExportMixin, StaffPageMixin, IndexView):
+class StaffIndexView(SiteListMixin, ExportMixin, StaffPageMixin, IndexView):
     """A list that the database searches."""
 
     any_permission_required = None

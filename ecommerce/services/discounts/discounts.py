@@ -226,6 +226,7 @@ def draft_of(discount: Discount) -> DiscountDraft:
         for_groups=discount.for_groups,
         automatic=discount.automatic,
         course_id=discount.course_id,
+        site_id=discount.site_id,
     )
 
 
@@ -245,6 +246,7 @@ CHANGEABLE = (
     "for_all_products",
     "for_chosen_people",
     "for_groups",
+    "site_id",
 )
 
 

@@ -44,7 +44,7 @@ class DiscountDraft:
 
     `max_uses` limits each code, over all people; None is no limit. `people` are the only addresses it is for, if it is
     `for_chosen_people`. Seats of a group get it only if it is `for_groups`. `course_id` is set if that course's staff
-    created it, for this course alone.
+    created it, for this course alone. Without `site_id` it is for all sites.
     """
 
     name: str
@@ -63,6 +63,7 @@ class DiscountDraft:
     for_groups: bool = False
     automatic: bool = False
     course_id: int | None = None
+    site_id: int | None = None
 
     @property
     def uses_per_code(self) -> int | None:
@@ -84,6 +85,7 @@ class DiscountDraft:
             "for_chosen_people": self.for_chosen_people,
             "for_groups": self.for_groups,
             "course_id": self.course_id,
+            "site_id": self.site_id,
         }
 
 
@@ -143,7 +145,9 @@ def _raise(errors: Iterable[Error]) -> None:
 
 def _check_columns(draft: DiscountDraft) -> Iterator[Error]:
     try:
-        Discount(**draft.columns()).full_clean(exclude=["course"], validate_unique=False, validate_constraints=False)
+        Discount(**draft.columns()).full_clean(
+            exclude=["course", "site"], validate_unique=False, validate_constraints=False
+        )
     except ValidationError as error:
         yield from _list_errors(error)
 
@@ -170,6 +174,10 @@ def _check_products(draft: DiscountDraft, access: DiscountAccess) -> Iterator[Er
         yield "products", _("Choose at least one product, or choose all products.")
     elif len(products) < len(set(draft.product_ids)):
         yield "products", _("One of these products doesn’t exist, or belongs to a contract.")
+    elif draft.site_id is not None and (
+        others := [each.title for each in products if each.site_id not in (None, draft.site_id)]
+    ):
+        yield "products", _("Another site sells these: %(titles)s.") % {"titles": ", ".join(others)}
     elif draft.discount_type != DiscountType.PERCENT_OFF and draft.currency:
         for product in products:
             if product.currency != draft.currency:
