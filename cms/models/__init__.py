@@ -2,6 +2,7 @@
 
 from cms.models.brand import SiteBrand
 from cms.models.catalog import CatalogPage
+from cms.models.collection import ProgramCollection, ProgramCollectionItem
 from cms.models.content_page import ContentPage
 from cms.models.course_page import CourseIndexPage, CoursePage
 from cms.models.home import HomePage
@@ -22,6 +23,8 @@ __all__ = [
     "Instructor",
     "ProductIndexPage",
     "ProductPage",
+    "ProgramCollection",
+    "ProgramCollectionItem",
     "ProgramIndexPage",
     "ProgramPage",
     "SearchDocument",

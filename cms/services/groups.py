@@ -38,7 +38,7 @@ RIGHTS = {
             *_model_permissions(
                 "courses", ("department", "course", "courserun", "program", "topic"), "add", "change", "delete", "view"
             ),
-            *_model_permissions("cms", ("instructor",), "add", "change", "delete", "view"),
+            *_model_permissions("cms", ("instructor", "programcollection"), "add", "change", "delete", "view"),
             *_model_permissions("cms", ("sitemenus",), "change"),
             *_model_permissions("wagtailredirects", ("redirect",), "add", "change", "delete", "view"),
             *_model_permissions("b2b", ("organizationpage",), "view"),

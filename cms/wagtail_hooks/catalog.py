@@ -11,7 +11,7 @@ from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel, Obj
 from wagtail.admin.ui.tables import BooleanColumn, Column, NumberColumn, TitleColumn, UpdatedAtColumn
 from wagtail.snippets.views.snippets import SnippetViewSetGroup
 
-from cms.models import Instructor
+from cms.models import Instructor, ProgramCollection
 from cms.wagtail_hooks.course_overview import CourseEditView, RunEditView, overview_url
 from cms.wagtail_hooks.forms import CourseForm, CourseRunForm, DepartmentForm, ProgramForm, TopicForm
 from cms.wagtail_hooks.run_list import RunFilters, format_price, listed_runs
@@ -219,11 +219,29 @@ class InstructorViewSet(StaffSnippetViewSet):
     copy_view_enabled = False
 
 
+class ProgramCollectionViewSet(StaffSnippetViewSet):
+    """Collections are shown by a learning front end that reads them through the API."""
+
+    model = ProgramCollection
+    icon = "folder-open-1"
+    menu_label = _("Program collections")
+    list_display = ["title", NumberColumn("programs", label=_("Programs"), accessor="program_count"), UpdatedAtColumn()]
+    search_fields = ["title"]
+    ordering = ["title"]
+    list_per_page = PER_PAGE
+    copy_view_enabled = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ProgramCollection]:
+        found: QuerySet[ProgramCollection] = ProgramCollection.objects.annotate(program_count=Count("items"))
+        return found
+
+
 class CatalogGroup(SnippetViewSetGroup):
     items = (
         CourseViewSet,
         CourseRunViewSet,
         ProgramViewSet,
+        ProgramCollectionViewSet,
         InstructorViewSet,
         TopicViewSet,
         DepartmentViewSet,

@@ -20,7 +20,7 @@ from wagtail.images.tests.utils import get_test_image_file
 from wagtail.models import Collection, Page, Site
 from wagtail.snippets.models import get_snippet_models
 
-from cms.models import Instructor
+from cms.models import Instructor, ProgramCollection
 from courses.models import Course, CourseRun, Department, Program, Topic
 from ecommerce.models import Customer, Product
 from mitxonline.users.models import User
@@ -94,6 +94,10 @@ SNIPPETS: dict[type[Model], tuple[Callable[[], Model], Fields]] = {
                 "requirements-count": "0",
             }
         ),
+    ),
+    ProgramCollection: (
+        lambda: ProgramCollection.objects.create(title="For public services"),
+        lambda: {"title": f"Collection {_number()}"},
     ),
     Instructor: (lambda: Instructor.objects.create(name="Mirela Radu"), lambda: {"name": f"Instructor {_number()}"}),
     Department: (
