@@ -4,6 +4,8 @@ from api.accounts.views import router as accounts
 from api.b2b.manager import router as b2b_manager
 from api.b2b.service import router as b2b_service
 from api.b2b.views import router as b2b
+from api.catalog.collections import router as program_collections
+from api.catalog.pages import router as pages
 from api.catalog.views import router as catalog
 from api.commerce.baskets import router as baskets
 from api.commerce.discount_parts import router as discount_parts
@@ -30,6 +32,8 @@ ROUTERS = (
     products,
     enrollments,
     program_enrollments,
+    program_collections,
+    pages,
 )
 for router in ROUTERS:
     api.add_router("", router)

@@ -128,7 +128,7 @@ def draw_course_alone(request: HttpRequest, facts: CourseFacts) -> schemas.V2Cou
         certificate_type="",
         certificate_available=False,
         required_prerequisites=bool(page and page.prerequisites),
-        duration=_weeks(course),
+        duration=draw_length(course),
         min_weeks=course.duration_weeks,
         max_weeks=course.duration_weeks,
         min_price=min(prices, default=None),
@@ -308,7 +308,7 @@ def _page(
         page_url=request.build_absolute_uri(f"/courses/{course.readable_id}/"),
         description=description,
         live=is_live,
-        length=_weeks(course),
+        length=draw_length(course),
         effort=effort_text(course) or None,
         financial_assistance_form_url="",
         current_price=min((float(each.price) for each in facts.offered), default=None),
@@ -321,7 +321,8 @@ def _picture(request: HttpRequest, page: CoursePage | ProgramPage) -> str | None
     return request.build_absolute_uri(url) if url else None
 
 
-def _weeks(course: Course) -> str:
+def draw_length(course: Course) -> str:
+    """Return how long a course takes, in words; empty if nobody said."""
     weeks = course.duration_weeks
     return ngettext("%(count)d week", "%(count)d weeks", weeks) % {"count": weeks} if weeks else ""
 

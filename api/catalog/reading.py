@@ -117,7 +117,7 @@ def _programs_of(course_ids: list[int]) -> dict[int, list[Program]]:
 def _instructors_of(course_ids: list[int]) -> dict[int, list[Instructor]]:
     documents = dict(SearchDocument.objects.filter(course_id__in=course_ids).values_list("course_id", "instructor_ids"))
     wanted = {pk for ids in documents.values() for pk in ids}
-    known = Instructor.objects.in_bulk(wanted) if wanted else {}
+    known = Instructor.objects.select_related("picture").in_bulk(wanted) if wanted else {}
     return defaultdict(
         list,
         {course_id or 0: [known[pk] for pk in ids if pk in known] for course_id, ids in documents.items()},

@@ -344,6 +344,29 @@ class CourseVariantRunBadRequest(Reply):
     detail: str
 
 
+class ProgramOfCollection(Reply):
+    """A program in a collection. The order counts from 0."""
+
+    id: Omittable[int]
+    title: Omittable[str]
+    order: Omittable[int]
+
+
+class V2ProgramCollection(Reply):
+    """Programs that are shown together."""
+
+    id: int
+    title: str
+    description: str
+    programs: list[ProgramOfCollection]
+    created_on: datetime
+    updated_on: datetime
+
+
+class PaginatedV2ProgramCollectionList(Paginated[V2ProgramCollection]):
+    """Collections."""
+
+
 class PaginatedV1CourseWithCourseRunsList(Paginated[V1CourseWithCourseRuns]):
     """Courses."""
 

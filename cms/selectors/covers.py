@@ -11,12 +11,19 @@ from wagtail.images.models import Image, Rendition, SourceImageIOError
 COVER = "fill-960x480"  # 2:1 around the focal point, sharp on a fine screen
 
 
-def cover_url(image: Image | None) -> str:
-    """The URL of an editor’s picture, cropped to a cover; empty without a picture, or if its file can’t be read."""
+def find_cover(image: Image | None) -> Rendition | None:
+    """Return an editor’s picture, cropped to a cover; None without a picture, or if its file can’t be read."""
     if image is not None:
         with suppress(SourceImageIOError):
-            return str(image.get_rendition(COVER).url)
-    return ""
+            cover: Rendition = image.get_rendition(COVER)
+            return cover
+    return None
+
+
+def cover_url(image: Image | None) -> str:
+    """Return the URL of a picture’s cover; empty if there is none."""
+    cover = find_cover(image)
+    return str(cover.url) if cover is not None else ""
 
 
 def prefetch_covers(images: Iterable[Image | None]) -> None:

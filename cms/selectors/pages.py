@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Q, QuerySet
+from wagtail.models import Page, Site
 
-from cms.models import CoursePage, ProgramPage
+from cms.models import CatalogPage, ContentPage, CoursePage, HomePage, ProductPage, ProgramIndexPage, ProgramPage
+from cms.models.base import PublicPageQuerySet
 from courses.models import Course, Program
+
+# Pages that visitors read, besides those of courses and programs. Pages of organizations and contracts are none.
+READ_PAGES = (HomePage, CatalogPage, ContentPage, ProgramIndexPage, ProductPage)
+
+
+def visible_pages(site: Site | None) -> PublicPageQuerySet:
+    """Return the pages of a site that visitors can open; none without a site."""
+    pages: PublicPageQuerySet = PublicPageQuerySet(Page)
+    if site is None:
+        nothing: PublicPageQuerySet = pages.none()
+        return nothing
+    types = ContentType.objects.get_for_models(*READ_PAGES).values()
+    is_read = (
+        Q(content_type__in=list(types))
+        | Q(pk__in=CoursePage.objects.visible().order_by().values("pk"))
+        | Q(pk__in=ProgramPage.objects.visible().order_by().values("pk"))
+    )
+    found: PublicPageQuerySet = pages.visible().descendant_of(site.root_page, inclusive=True).filter(is_read)
+    return found
 
 
 def listed_courses() -> QuerySet[Course]:
