@@ -31,6 +31,7 @@ from b2b.models import ContractRun, ContractTerms, OrganizationMembership
 from b2b.seats import Seats, claim_seat, lock_terms, seats_for
 from courses.errors import EnrollmentRefused
 from courses.models import Enrollment
+from courses.places import refuse_if_full
 from courses.rules import refuse_unless_enrollable
 from ecommerce.enums import LIVE_USE_STATES, UseState
 from ecommerce.errors.checkout import AlreadyEnrolled
@@ -164,6 +165,7 @@ class ContractSeats:
             return full(contact=facts.contact)
         try:
             refuse_unless_enrollable(run.course_run, now=purchase.now)
+            refuse_if_full(run.course_run, except_for=purchase.user_id)
         except EnrollmentRefused as closed:
             return course_not_open(closed, hint=_("Choose another course in your contract."))
         return None

@@ -8,6 +8,7 @@ class CoursesConfig(AppConfig):
     # Sentences of constraints (mitxonline.kernel.constraints), by their name or their model’s.
     constraint_sentences = {
         "run_with_its_course": _("A run belongs to one course."),
+        "run_places_are_enough": _("This course has no place left."),
         "run_lms_state_known": _("A run has one of the known states in the course site."),
         "run_refused_says_why": _("Say why the course site refused the run."),
         "enrollment_once_per_learner_and_run": _("This person is already enrolled in the run."),

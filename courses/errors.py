@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from mitxonline.kernel.errors import DomainError, NotFound
 
@@ -51,6 +53,24 @@ class EnrollmentClosed(EnrollmentRefused):
     exposes = ("closed_at",)
     title: str
     closed_at: datetime
+
+
+class RunFull(EnrollmentRefused):
+    """All places of the run are taken, or promised to others."""
+
+    code = "run_full"
+    message = _("“{title}” is full.")
+    title: str
+
+
+class TooFewPlaces(RunFull):
+    """The run has places left, but not so many. Who buys for a group can choose a smaller number."""
+
+    code = "too_few_places"
+    message = ngettext_lazy("“{title}” has only {left} place left.", "“{title}” has only {left} places left.", "left")
+    exposes = ("left",)
+    is_set_aside: ClassVar[bool] = False
+    left: int
 
 
 class RunHasNoPrice(EnrollmentRefused):

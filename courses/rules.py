@@ -12,8 +12,8 @@ from courses.models.run import SOURCE_TAG
 def refuse_unless_enrollable(run: CourseRun, *, now: datetime) -> None:
     """Raise RunNotLive, EnrollmentNotOpen or EnrollmentClosed unless enrollment is open now, both ends included.
 
-    Whether this learner is entitled to enroll is for the app that sells or grants access. Without any grant,
-    ``refuse_unless_public`` decides.
+    Whether it has a place left is for `courses.places`, and whether this learner is entitled to enroll for the app that
+    sells or grants access. Without any grant, ``refuse_unless_public`` decides.
     """
     if not run.live:
         raise RunNotLive(title=run.title)
@@ -25,6 +25,9 @@ def refuse_unless_enrollable(run: CourseRun, *, now: datetime) -> None:
 
 
 def is_enrollable(run: CourseRun, *, now: datetime) -> bool:
+    """Whether someone who has no place in the run yet can enroll."""
+    if run.is_full:
+        return False
     try:
         refuse_unless_enrollable(run, now=now)
     except EnrollmentRefused:

@@ -6,6 +6,7 @@ import logging
 
 from celery import shared_task
 
+from courses import places
 from courses.gateways.openedx.client import OpenEdxClient
 from courses.gateways.openedx.studio import Studio, is_studio_configured
 from courses.selectors.course_address import is_course_site_connected
@@ -28,6 +29,12 @@ def sweep_course_runs() -> None:
     for _site in each_course_site():
         if is_studio_configured():
             ask_for_lost(now=now)
+
+
+@shared_task(ignore_result=True, soft_time_limit=50, time_limit=60)
+def update_full_runs() -> None:
+    """Have pages say which runs are full. Places that were given up show here; whoever takes the last one says so."""
+    places.update_full_runs()
 
 
 @shared_task(ignore_result=True, soft_time_limit=1500, time_limit=1560)

@@ -91,21 +91,24 @@ def enroll_buyer(event: OrderFulfilled) -> None:
     programs = [line for line in lines if line.product.program_id is not None]
     courses = {course_id for line in programs for course_id in runs[line.pk]}
     enrolled = find_enrolled_runs(event.purchaser_id, courses, now=event.at)
+    wanted = []
     for line in lines:
         if not runs[line.pk]:
             raise NotForSale(title=line.title)
         given = choose_runs_to_enroll(line.product, runs[line.pk], enrolled)
         record_given_runs(line, runs[line.pk], given)
-        for run_id in given.values():
-            enroll(
-                user_id=event.purchaser_id,
-                run_id=run_id,
-                mode=line.mode,
-                source=enrollment_source(line),
-                reference=event.number,
-                now=event.at,
-                adds_something=not line.requires_code,
-            )
+        wanted += [(run_id, line) for run_id in given.values()]
+    # Enrolling may lock the run, and two orders lock theirs in the same order.
+    for run_id, line in sorted(wanted, key=lambda each: each[0]):
+        enroll(
+            user_id=event.purchaser_id,
+            run_id=run_id,
+            mode=line.mode,
+            source=enrollment_source(line),
+            reference=event.number,
+            now=event.at,
+            adds_something=not line.requires_code,
+        )
 
 
 def email_receipt(event: OrderFulfilled) -> None:

@@ -20,6 +20,8 @@ from django.utils.module_loading import import_string
 
 from courses.enums import EnrollmentMode
 from courses.errors import EnrollmentRefused
+from courses.models import CourseRun, Enrollment
+from courses.places import count_left, find_refusal
 from courses.rules import refuse_unless_enrollable
 from ecommerce.enums import OwnedCourses
 from ecommerce.errors.checkout import (
@@ -78,6 +80,13 @@ class PurchaseLine:
             return {}
         run = self.product.course_run
         return {run.course_id: run.pk} if run is not None else self.program.runs
+
+    @property
+    def limited_runs(self) -> list[CourseRun]:
+        """The runs in which the product gives places, if they have a number of places."""
+        run = self.product.course_run
+        runs = [run] if run is not None else [each.run for each in self.program.given]
+        return [each for each in runs if each is not None and each.places is not None]
 
 
 @dataclass(frozen=True)
@@ -171,12 +180,14 @@ def refuse_owned_courses(purchase: Purchase) -> None:
         raise refusal
 
 
-def refuse_closed_products(products: Sequence[Product], *, now: datetime) -> None:
-    """Raise why one of these products can't be bought by anyone now."""
+def refuse_closed_products(
+    products: Sequence[Product], *, user_id: int | None, now: datetime, seats: int | None = None
+) -> None:
+    """Raise why one of these products can't be bought now: by anyone, or because no place is left for this buyer."""
     programs = describe_programs(products, user_id=None, now=now)
-    lines = (PurchaseLine(each, None, program=programs.get(each.pk, ProgramTerms())) for each in products)
-    purchase = Purchase(tuple(lines), user_id=None, now=now)
-    for refusal in first_refusals(Sellable().check(purchase)).values():
+    lines = (PurchaseLine(each, None, program=programs.get(each.pk, ProgramTerms()), seats=seats) for each in products)
+    purchase = Purchase(tuple(lines), user_id=user_id, now=now)
+    for refusal in first_refusals([*Sellable().check(purchase), *PlacesLeft().check(purchase)]).values():
         refusal.retry_url = refusal.retry_url or CheckoutRefused.retry_url
         raise refusal
 
@@ -306,10 +317,33 @@ class EachCourseOnce(_ReadOnlyRule):
         return verdicts
 
 
+class PlacesLeft(_ReadOnlyRule):
+    """Each run has a place for everyone who gets one by the lines together. `claim_places` counts under the lock."""
+
+    def check(self, purchase: Purchase) -> Sequence[RuleVerdict]:
+        """Judge without a query where no run has a number of places."""
+        wanted = [(line, run) for line in purchase.lines for run in line.limited_runs]
+        if not wanted:
+            return []
+        ids = {run.pk for _line, run in wanted}
+        left = count_left(ids, except_for=purchase.user_id)
+        entered = Enrollment.objects.active().filter(user=purchase.user_id, run__in=ids)
+        mine = set(entered.values_list("run", flat=True)) if purchase.user_id is not None else set()
+        verdicts = []
+        for line, run in wanted:
+            places = 0 if run.pk in mine and not line.is_group else line.seats or 1
+            refusal = find_refusal(run.title, left=left.get(run.pk, places), places=places) if places else None
+            if refusal is not None:
+                verdicts.append(_refuse(line, refusal))
+            elif not line.is_kept and run.pk in left:
+                left[run.pk] -= places
+        return verdicts
+
+
 def refuse_program(product: Product, terms: ProgramTerms, *, user_id: int | None, now: datetime) -> DomainError | None:
     """Return why this buyer can't buy a program now, as the cart would say."""
     purchase = Purchase((PurchaseLine(product, None, program=terms),), user_id=user_id, now=now)
-    verdicts = [*Sellable().check(purchase), *NotAlreadyEnrolled().check(purchase)]
+    verdicts = [*Sellable().check(purchase), *NotAlreadyEnrolled().check(purchase), *PlacesLeft().check(purchase)]
     return first_refusals(verdicts).get((product.pk, False))
 
 

@@ -277,7 +277,7 @@ def _filter_courses(
     if asked.readable_id is not None:
         courses = courses.filter(readable_id=asked.readable_id)
     if asked.courserun_is_enrollable is not None:
-        among = CourseRun.all_objects.enrollable(now)
+        among = CourseRun.all_objects.enrollable(now).filter(is_full=False)
         among = among.filter(pk__in=(CourseRun.objects.all() if runs is None else runs).values("pk"))
         has_open_run = Exists(among.filter(course=OuterRef("pk")))
         courses = courses.filter(has_open_run if asked.courserun_is_enrollable else ~has_open_run)

@@ -14,7 +14,7 @@ from wagtail.snippets.views.snippets import SnippetViewSetGroup
 from cms.models import Instructor, ProgramCollection
 from cms.wagtail_hooks.course_overview import CourseEditView, RunEditView, overview_url
 from cms.wagtail_hooks.forms import CourseForm, CourseRunForm, DepartmentForm, ProgramForm, TopicForm
-from cms.wagtail_hooks.run_list import RunFilters, format_price, listed_runs
+from cms.wagtail_hooks.run_list import RunFilters, format_places, format_price, listed_runs
 from courses.models import Course, CourseRun, Department, Program, Topic
 from mitxonline.kernel import clock
 from mitxonline.kernel.choosers import SearchedChooser
@@ -105,6 +105,7 @@ class CourseRunViewSet(StaffSnippetViewSet):
         DayColumn("end_date", label=_("Ends"), sort_key="end_date"),
         Column("price", label=_("Price"), accessor=format_price),
         NumberColumn("learners", label=_("Learners"), sort_key="learners"),
+        Column("places", label=_("Places"), accessor=format_places),
         BooleanColumn("is_self_paced", label=_("Self-paced")),
         BooleanColumn("live", label=_("Live")),
     ]
@@ -126,7 +127,7 @@ class CourseRunViewSet(StaffSnippetViewSet):
                 ],
                 heading=_("Dates"),
             ),
-            MultiFieldPanel([FieldPanel("is_free"), FieldPanel("live")], heading=_("Offer")),
+            MultiFieldPanel([FieldPanel("is_free"), FieldPanel("places"), FieldPanel("live")], heading=_("Offer")),
         ],
         base_form_class=CourseRunForm,
     )

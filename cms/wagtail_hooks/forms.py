@@ -8,7 +8,7 @@ from django import forms
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.text import slugify
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.blocks.base import BlockField
@@ -18,6 +18,7 @@ from cms.selectors.sites import courses_beyond, programs_beyond
 from courses.models import Course, CourseRun, Department, Program, Topic
 from courses.models.keys import course_number, parse_course_key
 from courses.models.run import SOURCE_TAG
+from courses.places import count_taken
 from courses.services.requirements import Group, groups_of, set_requirements
 from ecommerce.models import Product
 from mitxonline.kernel.search_words import fold
@@ -98,6 +99,7 @@ class CourseRunForm(WagtailAdminModelForm):
         if cleaned.get("is_free") is None:
             cleaned["is_free"] = self.instance.is_free
         self._check_price(cleaned["is_free"])
+        self._check_places(cleaned.get("places"))
         self._check_key(cleaned.get("course"), cleaned.get("courseware_id", ""))
         for first, last, error in (
             ("start_date", "end_date", _("The run can’t end before it starts.")),
@@ -121,6 +123,17 @@ class CourseRunForm(WagtailAdminModelForm):
         if product is not None:
             sentence = gettext("It has a price: %(price)s (%(sku)s). Finance has to set that to 0 first.")
             self.add_error("is_free", sentence % {"price": product.money.formatted(), "sku": product.sku})
+
+    def _check_places(self, places: int | None) -> None:
+        if places is None or self.instance.pk is None or "places" not in self.changed_data:
+            return
+        if (taken := count_taken(self.instance)) > places:
+            sentence = ngettext(
+                "%(taken)d place is taken, by a learner, a sold seat or an order. Enter at least %(taken)d.",
+                "%(taken)d places are taken, by learners, sold seats and orders. Enter at least %(taken)d.",
+                taken,
+            )
+            self.add_error("places", sentence % {"taken": taken})
 
     def _check_key(self, course: Course | None, key: str) -> None:
         if course is None or parse_course_key(key) is None or self.instance.pk:

@@ -22,6 +22,7 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import WagtailFilterSet
 
@@ -69,6 +70,13 @@ def format_price(run: Any) -> str:
     return Money(run.price, run.price_currency).formatted() if run.price is not None else "–"
 
 
+def format_places(run: CourseRun) -> str:
+    """“30”, “30, full”; a dash without a limit."""
+    if run.places is None:
+        return "–"
+    return gettext("%(places)d, full") % {"places": run.places} if run.is_full else str(run.places)
+
+
 class RunFilters(WagtailFilterSet):
     needs = django_filters.ChoiceFilter(
         label=_("Needs"),
@@ -80,7 +88,7 @@ class RunFilters(WagtailFilterSet):
 
     class Meta:
         model = CourseRun
-        fields = ["live", "is_self_paced"]
+        fields = ["live", "is_self_paced", "is_full"]
 
     def filter_needs(self, found: QuerySet[CourseRun], _name: str, _need: str) -> QuerySet[CourseRun]:
         return found.filter(pk__in=runs_without_page(clock.now()).values("pk"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -12,11 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from courses.enums import RunAccess, RunLmsState
 from courses.models.course import Course
 from courses.models.keys import validate_run_key
+from mitxonline.kernel.db import LockableQuerySet
 
 SOURCE_TAG = "SOURCE"
 
 
-class CourseRunQuerySet(models.QuerySet["CourseRun"]):
+class CourseRunQuerySet(LockableQuerySet["CourseRun"]):
     def live(self) -> Self:
         return self.filter(live=True)
 
@@ -85,6 +87,15 @@ class CourseRun(models.Model):
         db_default=False,
         help_text=_("Anyone can enroll without paying. Otherwise the run is offered once it has a price."),
     )
+    places = models.PositiveIntegerField(
+        _("places"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("How many people can be in the run. Empty means no limit."),
+    )
+    # What pages say. Whoever takes a place counts (`courses.places`); one that was given up shows a minute later.
+    is_full = models.BooleanField(_("full"), default=False, db_default=False, editable=False)
     live = models.BooleanField(_("live"), default=False)
     source_run = models.ForeignKey(
         "self",
@@ -154,6 +165,11 @@ class CourseRun(models.Model):
                 | Q(enrollment_end__gte=F("enrollment_start")),
                 name="run_enrollment_closes_after_it_opens",
                 violation_error_message=_("Enrollment can’t close before it opens."),
+            ),
+            models.CheckConstraint(
+                condition=Q(places__isnull=True) | Q(places__gte=1),
+                name="run_has_a_place",
+                violation_error_message=_("A run has at least one place. Leave the field empty for no limit."),
             ),
             models.CheckConstraint(condition=Q(lms_state__in=RunLmsState.values), name="run_lms_state_known"),
             models.CheckConstraint(

@@ -66,7 +66,8 @@ def rank_start(*, starts_at: datetime | None, is_self_paced: bool, now: datetime
 class CourseStarts:
     """A course that a program requires, and the runs a learner can take it in, the suggested one first.
 
-    A run that has begun is among them only where no other is open.
+    A run that has begun is among them only where no other is open. Full ones come last: they may have a place for
+    someone whose own order holds it.
     """
 
     course: Course
@@ -97,7 +98,7 @@ def _sort_starts(runs: Iterable[CourseRun], now: datetime) -> list[CourseRun]:
     def rank(run: CourseRun) -> StartRank:
         return rank_start(starts_at=run.start_date, is_self_paced=run.is_self_paced, now=now)
 
-    ordered = sorted(runs, key=lambda run: (rank(run), run.start_date or now, run.pk))
+    ordered = sorted(runs, key=lambda run: (run.is_full, rank(run), run.start_date or now, run.pk))
     return [run for run in ordered if rank(run) != StartRank.BEGUN] or ordered
 
 

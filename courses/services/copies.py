@@ -32,7 +32,7 @@ OWN = frozenset(
     {
         *("id", "courseware_id", "run_tag", "live", "source_run", "created_at", "updated_at"),
         *(field.name for field in CourseRun._meta.concrete_fields if field.name.startswith(("lms_", "synced_"))),
-        "is_made_by_us",
+        *("is_made_by_us", "is_full"),
     }
 )
 

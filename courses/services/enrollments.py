@@ -10,6 +10,7 @@ from courses.enums import EnrollmentLmsState, EnrollmentMode, EnrollmentSource
 from courses.errors import AlreadyInRun, EnrollmentNotUndone, EnrollmentUnknown, RunUnknown
 from courses.events import LearnerEnrolled, LearnerUnenrolled
 from courses.models import CourseRun, Enrollment, EnrollmentGrant
+from courses.places import claim_places
 from courses.rules import refuse_unless_enrollable, refuse_unless_free, refuse_unless_public
 from mitxonline.coordinator.bus import publish
 from mitxonline.kernel.db import all_or_nothing
@@ -33,12 +34,13 @@ def enroll(
     """Grant a learner access to a run. Granting again with the same source and reference changes nothing.
 
     Callers have checked that the learner may enroll. Grants by staff need ``granted_by_id`` and ``reason``, which a
-    constraint enforces. With ``adds_something``, raise AlreadyInRun if another grant already gives as much.
+    constraint enforces. Raises RunFull if the learner isn't in the run and it has no place left; with
+    ``adds_something``, AlreadyInRun if another grant already gives as much.
     """
     with all_or_nothing():
         # The row lock serializes concurrent grants: the second of two sees the first when it looks at earlier grants.
         enrollment = _upsert_locked(Enrollment(user_id=user_id, run_id=run_id, mode=mode, active=True, enrolled_at=now))
-        earlier = list(enrollment.grants.all())
+        earlier, has_limit = _load_grants(enrollment)
         if any(g.revoked_at is None and (g.source, g.reference) == (source, reference) for g in earlier):
             return enrollment
         if adds_something and any(g.revoked_at is None and _STRENGTH[g.mode] >= _STRENGTH[mode] for g in earlier):
@@ -52,17 +54,21 @@ def enroll(
             granted_by_id=granted_by_id,
             reason=reason,
         )
+        was_active = False
         if earlier:
             enrollment.refresh_from_db()
+            was_active = enrollment.active
         if not earlier or _apply_grants(enrollment):
             _publish(enrollment)
+        if has_limit and not was_active:
+            claim_places([run_id])
     return enrollment
 
 
 def enroll_free(*, user_id: int, run_id: int, now: datetime) -> Enrollment:
     """Enroll a learner in a free public run as an auditor. Callers check that no one sells it.
 
-    Raises RunUnknown, RunHasNoPrice, RunNotLive, EnrollmentNotOpen, EnrollmentClosed.
+    Raises RunUnknown, RunHasNoPrice, RunNotLive, EnrollmentNotOpen, EnrollmentClosed, RunFull.
     """
     run = CourseRun.all_objects.of_site(current_site_id()).filter(pk=run_id).first()
     if run is None:
@@ -162,6 +168,15 @@ def _upsert_locked(enrollment: Enrollment) -> Enrollment:
     return Enrollment.objects.bulk_create(
         [enrollment], update_conflicts=True, unique_fields=["user", "run"], update_fields=["user"]
     )[0]
+
+
+def _load_grants(enrollment: Enrollment) -> tuple[list[EnrollmentGrant], bool]:
+    """Return the enrollment's grants, and whether its run has a number of places, in one query."""
+    fields = ("pk", "mode", "source", "reference", "revoked_at")
+    joined = Enrollment.objects.filter(pk=enrollment.pk).order_by()
+    rows = list(joined.values_list("run__places", *(f"grants__{name}" for name in fields)))
+    grants = [EnrollmentGrant(**dict(zip(fields, values, strict=True))) for _places, *values in rows if values[0]]
+    return grants, any(places is not None for places, *_values in rows)
 
 
 def _apply_grants(enrollment: Enrollment) -> bool:

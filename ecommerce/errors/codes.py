@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
-from courses.errors import EnrollmentClosed, EnrollmentNotOpen, EnrollmentRefused
+from courses.errors import EnrollmentClosed, EnrollmentNotOpen, EnrollmentRefused, RunFull
 from mitxonline.kernel.errors import DomainError, WayOn
 
 if TYPE_CHECKING:
@@ -244,10 +244,17 @@ class CourseNotYetOpen(CourseNotOpen):
     opens_at: datetime
 
 
+class CourseFull(CourseNotOpen):
+    heading = _("This course is full")
+    message = _("Your code is valid, but every place in this course is taken.")
+
+
 def course_not_open(closed: EnrollmentRefused, *, hint: StrOrPromise) -> CourseNotOpen:
     """The same refusal, for someone who came with a code."""
     if isinstance(closed, EnrollmentClosed):
         return CourseClosed(closed_at=closed.closed_at, hint=hint)
     if isinstance(closed, EnrollmentNotOpen):
         return CourseNotYetOpen(opens_at=closed.opens_at, hint=hint)
+    if isinstance(closed, RunFull):
+        return CourseFull(hint=hint)
     return CourseNotOpen(hint=hint)

@@ -135,6 +135,15 @@ class RunNotPossible(CodeDeskRefused):
     advice = _("Choose another one.")
 
 
+class RunHasNoPlace(CodeDeskRefused):
+    """With the code working, more people could enter the run than it has places."""
+
+    code = "run_has_no_place"
+    message = _("“{title}” ({key}) is full: every place is taken, or promised by another code or an order.")
+    title: str
+    key: str
+
+
 class LearnerHasCourse(CodeDeskRefused):
     """The learner who would get the course (back) has it in another way."""
 

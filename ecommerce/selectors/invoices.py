@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,6 +13,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from courses.models import CourseRun
+from courses.places import count_left, find_refusal
 from ecommerce.enums import InvoiceAge, InvoiceEntryKind, InvoiceState
 from ecommerce.errors.invoices import InvoiceUnknown
 from ecommerce.models import (
@@ -345,7 +347,21 @@ def _find_problems(
     for product_id, title in wanted.items():
         if product_id not in sold:
             problems.append(_("“%(title)s” is no longer on sale, or its enrollment has closed.") % {"title": title})
-    return problems
+    return [*problems, *_find_missing_places(lines)]
+
+
+def _find_missing_places(lines: Sequence[InvoiceLine]) -> list[str]:
+    """Say which runs have fewer places left than the lines sell seats."""
+    seats: Counter[int] = Counter()
+    runs: dict[int, CourseRun] = {}
+    for line in lines:
+        run = line.product.course_run if line.product is not None and line.gives_codes else None
+        if run is not None and run.places is not None:
+            seats[run.pk] += line.seats
+            runs[run.pk] = run
+    left = count_left(runs) if runs else {}
+    refusals = (find_refusal(run.title, left=left.get(pk, 0), places=seats[pk]) for pk, run in runs.items())
+    return [str(refusal) for refusal in refusals if refusal is not None]
 
 
 def _name_field(name: str) -> str:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from courses.errors import EnrollmentRefused
 from courses.models import CourseRun
+from courses.places import refuse_if_full
 from courses.rules import refuse_unless_enrollable
 from ecommerce.enums import LIVE_USE_STATES, CodeChangeKind, InvoiceState, UseState
 from ecommerce.errors.codes import CodeRefused, course_not_open
@@ -89,6 +90,8 @@ def judge_seat(code: DiscountCode, sale: SeatSale, *, user_id: int | None, now: 
         raise CourseBeingPaid(number=number)
     try:
         refuse_unless_enrollable(run, now=now)
+        if not runs_here:
+            refuse_if_full(run, places=0)
     except EnrollmentRefused as closed:
         raise course_not_open(closed, hint=_hint_when_closed(giver)) from closed
     return offer

@@ -40,6 +40,7 @@ class PanelState(StrEnum):
     FREE = "free"
     ENROLLED = "enrolled"
     OPENS = "opens"
+    FULL = "full"
     CLOSED = "closed"
     MEMBER = "member"
     AWAITED = "awaited"
@@ -171,7 +172,7 @@ def buy_panel(
         return replace(panel, group_url=group_url(paid[0].product_id)) if paid else panel
     if not offer.is_open:
         return _panel_not_open(course, offer, support_email)
-    return _panel_on_sale(course, offer, paid) if paid else _panel_for_free(course, offer)
+    return _panel_on_sale(course, offer) if paid else _panel_for_free(course, offer)
 
 
 def group_url(product_id: int | None) -> str:
@@ -182,7 +183,7 @@ def group_url(product_id: int | None) -> str:
 def seat_choices(course_id: int, *, chosen: int, now: datetime) -> tuple[StartChoice, ...]:
     """The starts of a course whose seats are sold; one query."""
     offer = course_offers([course_id], now=now)[course_id]
-    paid = [run for run in offer.open_runs if run.product_id is not None]
+    paid = [run for run in offer.opened_runs if run.product_id is not None]
     listed = _list_choices(paid, offer, name="product_id")
     return tuple(replace(choice, checked=choice.value == chosen) for choice in listed)
 
@@ -205,7 +206,9 @@ def current_enrollment(course_id: int, *, user_id: int, now: datetime) -> Enroll
     return next((each for each in enrollments.order_by("run__start_date", "pk") if not each.run.has_ended(now)), None)
 
 
-def _panel_on_sale(course: Course, offer: CourseOffer, paid: list[RunOffer]) -> BuyPanel:
+def _panel_on_sale(course: Course, offer: CourseOffer) -> BuyPanel:
+    # A full start is listed too, so that no one wonders where it went.
+    paid = [run for run in offer.opened_runs if run.product_id is not None]
     free = [run for run in offer.open_runs if run.product_id is None]
     return BuyPanel(
         state=PanelState.BUY,
@@ -233,7 +236,7 @@ def _panel_for_free(course: Course, offer: CourseOffer) -> BuyPanel:
         price_text=_("Free"),
         start_text=start_text(offer),
         length_text=length_text(course),
-        choices=tuple(_list_choices(offer.open_runs, offer, name="run")),
+        choices=tuple(_list_choices(offer.opened_runs, offer, name="run")),
         action_url=reverse(ENROLL),
         button_text=_("Enroll for free"),
         short_button_text=_("Enroll"),
@@ -315,7 +318,7 @@ def _panel_for_member(course: Course, organization: str, contract: MemberContrac
 
 
 def _panel_not_open(course: Course, offer: CourseOffer, support_email: str) -> BuyPanel:
-    if offer.opens_at is not None:
+    if offer.opens_at is not None and not offer.is_full:
         return BuyPanel(
             state=PanelState.OPENS,
             course=course,
@@ -328,7 +331,7 @@ def _panel_not_open(course: Course, offer: CourseOffer, support_email: str) -> B
             choices=tuple(_list_choices(offer.runs, offer, name="run")),
         )
     subject = quote(_("Next start of %(title)s") % {"title": course.title})
-    return BuyPanel(
+    panel = BuyPanel(
         state=PanelState.CLOSED,
         course=course,
         badge_text=_("Enrollment closed"),
@@ -337,6 +340,17 @@ def _panel_not_open(course: Course, offer: CourseOffer, support_email: str) -> B
         sentence=_("Enrollment is closed. The next start date isn’t set yet."),
         go_url=f"mailto:{support_email}?subject={subject}" if support_email else "",
         go_text=_("Notify me of the next start") if support_email else "",
+    )
+    if not offer.is_full:
+        return panel
+    return replace(
+        panel,
+        state=PanelState.FULL,
+        badge_text=_("Full"),
+        price_text=price_text(offer),
+        start_text=start_text(offer),
+        sentence=_("Every place is taken. One may become free, because places are held while others pay."),
+        choices=tuple(_list_choices(offer.runs, offer, name="run")),
     )
 
 
@@ -387,6 +401,8 @@ def _start_title(run: RunOffer, now: datetime) -> str:
 def _start_note(run: RunOffer, now: datetime) -> str:
     if run.opens_at is not None and run.opens_at > now:
         return _("Enrollment opens on %(day)s") % {"day": format_day(run.opens_at)}
+    if run.is_full:
+        return _("Full")
     how = _("At your own pace") if run.self_paced or run.starts_at is None else _("With an instructor")
     if run.ends_at is None:
         return how

@@ -87,8 +87,16 @@ def course_card(course: Course, *, offer: CourseOffer, is_enrolled: bool = False
         price_text=price_text(offer),
         price=offer.price,
         image_url=cover_url(course.page.card_image),
-        state="enrolled" if is_enrolled else ("" if offer.runs else "closed"),
+        state=_card_state(offer, is_enrolled=is_enrolled),
     )
+
+
+def _card_state(offer: CourseOffer, *, is_enrolled: bool) -> str:
+    if is_enrolled:
+        return "enrolled"
+    if not offer.runs:
+        return "closed"
+    return "full" if offer.is_full else ""
 
 
 def length_text(course: Course) -> str:

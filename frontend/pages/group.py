@@ -57,7 +57,7 @@ def group_page(data: QueryDict, *, user_id: int | None, now: datetime, product_i
     run = product.course_run
     if run is None or not product.sells_seats:
         raise SeatsNotSold(title=product.title)
-    refuse_closed_products([product], now=now)
+    refuse_closed_products([product], user_id=user_id, now=now, seats=1)
     is_asked = "seats" in data
     form = SeatsForm(
         {"who": GROUP, "seats": data["seats"]} if is_asked else None, initial={"seats": SEATS_OFFERED, "who": GROUP}

@@ -38,10 +38,15 @@ class RunOffer:
     product_id: int | None
     price: Money | None
     mode: str
+    is_full: bool = False
 
-    def is_open(self, now: datetime) -> bool:
+    def has_opened(self, now: datetime) -> bool:
         """Whether enrollment has begun; runs whose enrollment is over aren’t on offer."""
         return self.opens_at is None or self.opens_at <= now
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether one can enroll: enrollment has begun, and a place is left."""
+        return self.has_opened(now) and not self.is_full
 
     def has_date(self) -> bool:
         return not self.self_paced and self.starts_at is not None
@@ -57,6 +62,11 @@ class CourseOffer:
         return tuple(run for run in self.runs if run.is_open(self.now))
 
     @property
+    def opened_runs(self) -> tuple[RunOffer, ...]:
+        """The open runs, and those that are full."""
+        return tuple(run for run in self.runs if run.has_opened(self.now))
+
+    @property
     def is_open(self) -> bool:
         return bool(self.open_runs)
 
@@ -64,7 +74,13 @@ class CourseOffer:
     def opens_at(self) -> datetime | None:
         if self.is_open:
             return None
-        return min((run.opens_at for run in self.runs if run.opens_at is not None), default=None)
+        to_come = [run.opens_at for run in self.runs if run.opens_at is not None and not run.has_opened(self.now)]
+        return min(to_come, default=None)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether starts are open to enrollment, and none of them has a place left."""
+        return bool(self.opened_runs) and not self.is_open
 
     @property
     def any_time(self) -> bool:
@@ -72,8 +88,9 @@ class CourseOffer:
 
     @property
     def dates(self) -> list[datetime]:
-        """The start dates of runs that aren’t self-paced, in order."""
-        return sorted(run.starts_at for run in self.runs if run.has_date() and run.starts_at is not None)
+        """The start dates of runs that aren’t self-paced, in order; those of full runs only if all are."""
+        runs = [run for run in self.runs if not run.is_full] or self.runs
+        return sorted(run.starts_at for run in runs if run.has_date() and run.starts_at is not None)
 
     @property
     def next_start(self) -> datetime | None:
@@ -161,12 +178,13 @@ def _group_by_course(runs: QuerySet[CourseRun]) -> Mapping[int, list[RunOffer]]:
         "start_date",
         "end_date",
         "enrollment_start",
+        "is_full",
         "offer_product",
         "offer_price",
         "offer_currency",
         "offer_mode",
     ):
-        run_id, course_id, self_paced, starts_at, ends_at, opens_at, product_id, price, currency, mode = run
+        run_id, course_id, self_paced, starts_at, ends_at, opens_at, is_full, product_id, price, currency, mode = run
         found[course_id].append(
             RunOffer(
                 run_id=run_id,
@@ -178,6 +196,7 @@ def _group_by_course(runs: QuerySet[CourseRun]) -> Mapping[int, list[RunOffer]]:
                 product_id=product_id,
                 price=Money(price, currency) if price is not None else None,
                 mode=mode or "",
+                is_full=is_full,
             )
         )
     return found

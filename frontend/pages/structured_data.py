@@ -32,6 +32,7 @@ Node = dict[str, object]
 
 CONTEXT = "https://schema.org"
 IN_STOCK = "https://schema.org/InStock"
+SOLD_OUT = "https://schema.org/SoldOut"
 PRE_ORDER = "https://schema.org/PreOrder"
 
 
@@ -215,7 +216,7 @@ def _run_offer(site: Site, run: RunOffer, offer: CourseOffer, *, here: str) -> N
     price = run.price if run.price is not None else Money(0, _currency(offer))
     node = _offer(_offer_id(site, run, here=here), price, url=site.url(here))
     if not run.is_open(offer.now):
-        node["availability"] = PRE_ORDER
+        node["availability"] = SOLD_OUT if run.is_full else PRE_ORDER
     if run.opens_at is not None:
         node["availabilityStarts"] = run.opens_at.isoformat(timespec="seconds")
     return node

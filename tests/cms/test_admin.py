@@ -26,7 +26,9 @@ from tests.factories import (
     make_user,
 )
 from tests.factories.pages import make_course_page, make_home, make_program
+from tests.factories.seats import make_seat_sale
 from tests.support.counting import queries
+from tests.support.reading import form_data, read
 
 pytestmark = pytest.mark.django_db
 
@@ -195,6 +197,28 @@ class TestRuns:
         response = editor.post(f"{RUNS}add/", run_form(make_course("PY101"), **fields))
         assert sentence in response.content.decode()
         assert not CourseRun.objects.exists()
+
+    def test_places_can_be_lowered_to_what_is_taken(self, editor: Client) -> None:
+        run, other = make_run(make_course("PY101"), tag="R1"), make_run(make_course("PY102"), tag="R1")
+        make_seat_sale(make_product(run), seats=3)
+        taken = "3 places are taken, by learners, sold seats and orders. Enter at least 3."
+        for each, places, expected in ((run, 2, None), (run, 3, 3), (run, 0, 3), (run, "", None), (other, 1, 1)):
+            url = f"{RUNS}edit/{each.pk}/"
+            answer = editor.post(url, {**form_data(read(editor.get(url))), "places": places}, follow=True)
+            assert CourseRun.objects.get(pk=each.pk).places == expected
+            assert (taken in answer.content.decode()) == (places in {0, 2})
+        assert not CourseRun.objects.get(pk=other.pk).is_full
+
+    def test_the_list_of_runs_says_which_are_full(self, editor: Client) -> None:
+        full = make_run(make_course("PY101"), tag="R1", places=3)
+        make_run(make_course("PY102"), tag="R1", places=4)
+        make_run(make_course("PY103"), tag="R1")
+        make_seat_sale(make_product(full), seats=3)
+        rows = read(editor.get(RUNS)).text
+        assert "3, full" in rows
+        found = read(editor.get(f"{RUNS}?is_full=true")).text
+        assert full.courseware_id in found
+        assert "PY102" not in found
 
     def test_a_source_run_may_belong_to_the_source_organization(self, editor: Client) -> None:
         course = make_course("PY101")

@@ -14,10 +14,11 @@ from courses.enums import EnrollmentMode, EnrollmentSource
 from courses.models import Course, CourseRun, Enrollment
 from courses.services.enrollments import enroll
 from frontend.pages.buy_panel import CHOSEN_SHOWN, BuyPanel, PanelState, buy_panel
-from frontend.pages.offers import RunOffer
+from frontend.pages.cards import course_card
+from frontend.pages.offers import RunOffer, course_offers
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
-from tests.factories import NOON, make_contract, make_contract_run, make_course, make_product, make_run
+from tests.factories import NOON, make_contract, make_contract_run, make_course, make_product, make_run, make_user
 from tests.factories.pages import make_course_page
 
 pytestmark = pytest.mark.django_db
@@ -238,3 +239,48 @@ def test_a_run_without_a_date_can_be_begun_any_time() -> None:
     run = RunOffer(1, 1, False, None, None, None, product_id=None, price=None, mode="")
     assert not run.has_date()
     assert run.is_open(NOON)
+
+
+class TestFull:
+    def test_a_full_start_is_listed_and_cant_be_chosen(self) -> None:
+        course = make_course()
+        full, other = make_run(course, start_date=on(30), places=1), make_run(course, start_date=on(60), places=2)
+        make_product(full, price="249")
+        make_product(other, price="249")
+        enroll(user_id=make_user().pk, run_id=full.pk, mode="audit", source=EnrollmentSource.FREE, now=NOON)
+        found = panel(course)
+        assert (found.state, found.badge_text) == (PanelState.BUY, "Open for enrollment")
+        assert found.start_text == "Starts 1 May"
+        assert [(each.text, each.checked, each.disabled) for each in found.choices] == [
+            ("Full", False, True),
+            ("With an instructor", True, False),
+        ]
+
+    @pytest.mark.parametrize("is_free", [False, True])
+    def test_a_course_without_a_place_says_so_and_sells_nothing(self, is_free: bool) -> None:
+        course = make_course()
+        run = make_run(course, start_date=on(30), places=1)
+        if not is_free:
+            make_product(run, price="249")
+        learner = make_user()
+        enroll(user_id=learner.pk, run_id=run.pk, mode="verified", source=EnrollmentSource.FREE, now=NOON)
+        found = panel(course)
+        assert (found.state, found.badge_text, found.price_text) == (
+            PanelState.FULL,
+            "Full",
+            "Free" if is_free else "$249",
+        )
+        assert found.sentence.startswith("Every place is taken.")
+        assert (found.has_form, found.sells_seats, found.group_url) == (False, False, "")
+        assert panel(course, learner).state == PanelState.ENROLLED
+        offer = course_offers([course.pk], now=NOON)[course.pk]
+        make_course_page(course)
+        listed = Course.objects.select_related("page", "department").get(pk=course.pk)
+        assert course_card(listed, offer=offer).state == "full"
+
+    def test_a_later_run_that_opens_doesnt_hide_that_this_one_is_full(self) -> None:
+        course = make_course()
+        full = make_run(course, places=1)
+        make_run(course, enrollment_start=on(9))
+        enroll(user_id=make_user().pk, run_id=full.pk, mode="audit", source=EnrollmentSource.FREE, now=NOON)
+        assert panel(course).state == PanelState.FULL

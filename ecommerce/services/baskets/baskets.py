@@ -107,7 +107,8 @@ def add_products(
         _refuse_seats(products)
     linked = [product for product in products if product.requires_code]
     plain = [product for product in products if not product.requires_code]
-    refuse_closed_products(plain, now=now)  # of a contract's product its code says more than its dates do
+    # Of a contract's product its code says more than its dates do.
+    refuse_closed_products(plain, user_id=owner.user_id, now=now, seats=seats)
     with transaction.atomic():
         basket = None
         if plain:

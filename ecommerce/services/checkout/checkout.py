@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils.translation import gettext as _
 
+from courses.places import claim_places
 from ecommerce.enums import PAYING_STATES, AttemptState, OrderState
 from ecommerce.errors.checkout import (
     BasketChanged,
@@ -370,6 +371,8 @@ def _write_order(
     OrderLineCourse.objects.bulk_create(
         [row for line, sold in zip(lines, priced.lines, strict=True) for row in _make_course_rows(line, sold)]
     )
+    if limited := {run.pk for line in purchase.lines for run in line.limited_runs}:
+        claim_places(limited)
     return order
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from courses.places import claim_places
 from ecommerce.enums import CodeChangeKind, DiscountType, PaymentType, RedemptionType
 from ecommerce.events import RegistrationCodesSwitched
 from ecommerce.models import Discount, DiscountCode, InvoiceLine, OrderLine, Product, SeatSale
@@ -71,7 +72,10 @@ class SoldSeats:
 
 
 def sell_seats(sold: SoldSeats, *, now: datetime) -> SeatSale:
-    """Create a seat sale with its discount and its codes. Its caller makes sure that it is sold only once."""
+    """Create a seat sale with its discount and its codes. Its caller makes sure that it is sold only once.
+
+    Raises RunFull if the run hasn't a place for each seat.
+    """
     run = sold.product.course_run
     if run is None:
         raise ValueError("seats are sold of runs only")
@@ -88,6 +92,8 @@ def sell_seats(sold: SoldSeats, *, now: datetime) -> SeatSale:
             sold_at=now,
         )
         create_registration_codes(sale, now=now)
+        if run.places is not None:
+            claim_places([run.pk])
     return sale
 
 

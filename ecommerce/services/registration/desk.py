@@ -11,9 +11,10 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from courses.errors import EnrollmentRefused
+from courses.errors import EnrollmentRefused, RunFull
 from courses.models import CourseRun, Enrollment
 from courses.models.run import SOURCE_TAG
+from courses.places import claim_places, refuse_if_full
 from courses.rules import refuse_unless_enrollable
 from ecommerce.enums import CodeChangeKind, DeskAction, UseState
 from ecommerce.errors.registration import (
@@ -23,6 +24,7 @@ from ecommerce.errors.registration import (
     CodeOnAlready,
     LearnerHasCourse,
     RegistrationCodeUnknown,
+    RunHasNoPlace,
     RunNotPossible,
     SeatNotInvoiced,
 )
@@ -118,7 +120,7 @@ def change_code(request: ChangeCode, *, reason: str, by_id: int | None, now: dat
         DiscountCode.objects.locked().get(pk=request.code_id)
         plan = plan_change_code(request, now=now)
         refuse_unless_seen(seen, plan.fingerprint())
-        _ACTS[request.action](plan, reason, by_id, now)
+        _act(plan, reason, by_id, now)
         data: dict[str, audit.Detail] = {"reason": reason, "action": str(request.action)}
         if plan.learner is not None:
             data["user"] = plan.learner.pk
@@ -148,6 +150,8 @@ def _check_restore(plan: CodePlan, now: datetime) -> CodePlan:
         raise CodeNotUsed
     if plan.request.gives_back:
         _refuse_if_enrolled(plan, plan.run)
+    if not plan.is_redeemed:
+        _refuse_if_full(plan.run)
     return plan
 
 
@@ -164,6 +168,8 @@ def _check_free(plan: CodePlan, now: datetime) -> CodePlan:
     _refuse_if_refunded(plan)
     if plan.code.active:
         _refuse_if_not_invoiced(plan, more=0)
+        if not plan.is_redeemed:
+            _refuse_if_full(plan.run)
     return plan
 
 
@@ -181,7 +187,27 @@ def _check_move(plan: CodePlan, now: datetime) -> CodePlan:
             refuse_unless_enrollable(after, now=now)
         except EnrollmentRefused as closed:
             raise RunNotPossible from closed
+    if plan.is_redeemed or plan.code.active:
+        _refuse_if_full(after)
     return moved
+
+
+def _refuse_if_full(run: CourseRun) -> None:
+    try:
+        refuse_if_full(run)
+    except RunFull as full:
+        raise RunHasNoPlace(title=run.title, key=run.courseware_id) from full
+
+
+def _act(plan: CodePlan, reason: str, by_id: int | None, now: datetime) -> None:
+    """Do what was planned. Raises RunHasNoPlace where it takes a place that someone else took meanwhile."""
+    run = plan.run_after or plan.run
+    try:
+        _ACTS[plan.request.action](plan, reason, by_id, now)
+        if run.places is not None and plan.request.action != DeskAction.CANCEL:
+            claim_places([run.pk])
+    except RunFull as full:
+        raise RunHasNoPlace(title=run.title, key=run.courseware_id) from full
 
 
 def _refuse_if_not_invoiced(plan: CodePlan, *, more: int) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
 
 from courses.enums import EnrollmentMode, EnrollmentSource
+from courses.errors import RunFull
 from courses.models import CourseRun, Enrollment, EnrollmentGrant
 from courses.services.enrollments import downgrade, enroll, revoke
 from ecommerce.enums import CodeChangeKind, EnrollmentAfter, UseState
@@ -171,7 +173,8 @@ def switch_on_after_failure(refund: Refund, *, now: datetime) -> list[int]:
 def give_back_seats(use_ids: Iterable[int], *, gives_courses: bool, reason: str, now: datetime) -> int:
     """Give learners back the courses that a failed refund had taken, or free their codes. Return how many got them.
 
-    Freed are also the codes of learners who deleted their account or have the course in another way by now.
+    Freed are also the codes of learners who deleted their account, have the course in another way by now, or find no
+    place in the run any more.
     """
     given = 0
     for use in CodeUse.objects.filter(pk__in=list(use_ids)).select_related("user", "code__discount__seat_sale"):
@@ -184,16 +187,27 @@ def give_back_seats(use_ids: Iterable[int], *, gives_courses: bool, reason: str,
                 enrollment__in=enrolled, source=EnrollmentSource.REGISTRATION, reference=use_reference(use.pk)
             ).filter(revoked_at=None)
             if is_open and audits.exclude(mode=sale.mode).exists():
-                revoke_seat(use, run, reason=reason, by_id=None, now=now)
-                grant_seat(use, run, mode=sale.mode, now=now)
-                given += 1
+                given += _give_back_seat(use, run, mode=sale.mode, reason=reason, now=now)
         elif is_open and not enrolled.filter(mode=sale.mode).exists():
-            CodeUse.objects.filter(pk=use.pk, state=UseState.RETIRED).update(state=UseState.CONFIRMED, changed_at=now)
-            grant_seat(use, run, mode=sale.mode, now=now)
-            given += 1
+            is_given = _give_back_seat(use, run, mode=sale.mode, reason=reason, now=now)
+            given += is_given
+            if not is_given:
+                free_retired_use(use, now=now)
         else:
             free_retired_use(use, now=now)
     return given
+
+
+def _give_back_seat(use: CodeUse, run: CourseRun, *, mode: str, reason: str, now: datetime) -> bool:
+    """Give a learner their course back, in place of the auditing that may have been left of it; not in a full run."""
+    try:
+        with transaction.atomic():
+            CodeUse.objects.filter(pk=use.pk, state=UseState.RETIRED).update(state=UseState.CONFIRMED, changed_at=now)
+            revoke_seat(use, run, reason=reason, by_id=None, now=now)
+            grant_seat(use, run, mode=mode, now=now)
+    except RunFull:
+        return False
+    return True
 
 
 def free_retired_use(use: CodeUse, *, now: datetime) -> None:

@@ -23,7 +23,11 @@ CHECKOUT_RULES = [
     "ecommerce.rules.Sellable",
     "ecommerce.rules.NotAlreadyEnrolled",
     "ecommerce.rules.EachCourseOnce",
+    "ecommerce.rules.PlacesLeft",
 ]
+
+# The function that counts the places of runs that were sold or are being paid, and not taken yet.
+PLACE_PROMISES = "ecommerce.places.count_promised"
 
 ORDER_NUMBER_PREFIX = "TS"
 

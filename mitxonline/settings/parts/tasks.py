@@ -77,6 +77,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     **OPENEDX_BEAT_SCHEDULE,
     **PAYMENT_BEAT_SCHEDULE,
     **VERSIONS_BEAT_SCHEDULE,
+    "update-full-runs": {
+        "task": "courses.tasks.update_full_runs",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "publish-scheduled-pages": {
         "task": "mitxonline.celery.publish_scheduled_pages",
         "schedule": 60.0,
