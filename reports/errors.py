@@ -21,6 +21,17 @@ class DaysReversed(DomainError):
     advice = _("Exchange them.")
 
 
+class StatementGatewayUnknown(DomainError):
+    """A statement of a gateway that neither is configured nor ever took a payment: mistyped, its rows would stay."""
+
+    code = "statement_gateway_unknown"
+    message = _("There is no gateway “{name}”.")
+    advice = _("Choose from {names}.")
+
+    name: str
+    names: tuple[str, ...]
+
+
 class ColumnsWrong(DomainError):
     code = "columns_wrong"
     message = _("The columns don’t fit at “{line}”.")

@@ -22,14 +22,14 @@ from django.utils.translation import gettext as _
 
 from ecommerce.enums import AttemptState, MovementKind
 from ecommerce.gateways.base import Movement, PaymentFailed
-from ecommerce.gateways.labels import gateway_name
+from ecommerce.gateways.labels import LABELS, gateway_name
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import PaymentAttempt
 from mitxonline.kernel import clock
 from mitxonline.kernel.money import Money, minor_digits
 from mitxonline.kernel.people.files import ListRow
 from reports.audits.payments import LAG
-from reports.errors import ColumnsWrong, StatementWrong
+from reports.errors import ColumnsWrong, StatementGatewayUnknown, StatementWrong
 from reports.models import GatewayEntry, GatewayReport
 
 logger = logging.getLogger(__name__)
@@ -164,6 +164,15 @@ class Statement:
     file_name: str = ""
 
 
+def read_gateway(text: str) -> str:
+    """Read a gateway's name as orders have it. Raises StatementGatewayUnknown."""
+    name = text.strip().lower()
+    known = {*gateways(), *LABELS}
+    if name not in known and not PaymentAttempt.objects.filter(gateway=name).exists():
+        raise StatementGatewayUnknown(name=text.strip(), names=tuple(sorted(known)))
+    return name
+
+
 def read_columns(text: str) -> dict[str, str]:
     """Read lines such as “payment: Transaction ID”. Raises ColumnsWrong."""
     found: dict[str, str] = {}
@@ -183,9 +192,10 @@ def read_columns(text: str) -> dict[str, str]:
 def import_statement(statement: Statement, *, now: datetime, by_id: int | None = None) -> GatewayReport:
     """Store a gateway's file, all or nothing; the same file again overwrites itself.
 
-    It counts as complete from its first day to its last. Raises ColumnsWrong, and StatementWrong with the first lines
-    that can't be read.
+    It counts as complete from its first day to its last. Raises StatementGatewayUnknown, ColumnsWrong, and
+    StatementWrong with the first lines that can't be read.
     """
+    gateway = read_gateway(statement.gateway)
     columns = read_columns(statement.columns)
     head, *lines = statement.rows or [ListRow(1, ())]
     places = _find_places(columns, head)
@@ -200,9 +210,9 @@ def import_statement(statement: Statement, *, now: datetime, by_id: int | None =
         raise StatementWrong(problems=" ".join(shown))
     first, last = (clock.date_of(moment) for moment in _ends(movements))
     with transaction.atomic():
-        _store(movements, statement.gateway, "", is_from_file=True)
+        _store(movements, gateway, "", is_from_file=True)
         return GatewayReport.objects.create(
-            gateway=statement.gateway,
+            gateway=gateway,
             since=clock.start_of_day(first),
             until=min(clock.start_of_day(last + timedelta(days=1)), max(now, _ends(movements)[1])),
             fetched_at=now,

@@ -35,9 +35,10 @@ from mitxonline.staff.pages import UNPROCESSABLE, StaffButtonView, StaffFormPage
 from reports.audits.base import Audit, AuditResult, AuditRow, AuditScope, RowChoice, Term, open_audit
 from reports.audits.nightly import newest_runs
 from reports.audits.registry import AUDITS
-from reports.audits.statements import Statement, import_statement, newest_reports
+from reports.audits.statements import Statement, import_statement, newest_reports, read_gateway
 from reports.audits.wording import file_rows
 from reports.enums import EXPLAINED, AuditName, Cause
+from reports.errors import StatementGatewayUnknown
 from reports.forms import AuditForm
 from reports.models import AuditRun, GatewayReport
 
@@ -341,6 +342,12 @@ class StatementForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["currency"].choices = [(code, code) for code in current_shop().currencies]  # type: ignore[attr-defined]
+
+    def clean_gateway(self) -> str:
+        try:
+            return read_gateway(self.cleaned_data["gateway"])
+        except StatementGatewayUnknown as unknown:
+            raise forms.ValidationError(str(unknown)) from unknown
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]

@@ -127,6 +127,11 @@ def test_a_gateway_without_an_answer_is_said_after_the_figures(orders: list[Orde
         (("seats", "--rows", "nothing"), "There is no term “nothing”."),
         (("payments", "--import", "/none.csv"), "Say whose statement it is"),
         (("payments", "--import", "/nowhere.csv", "--gateway", "paypal"), "/nowhere.csv can't be read"),
+        # Said before the file is looked for.
+        (
+            ("payments", "--import", "/nowhere.csv", "--gateway", "paypall"),
+            "There is no gateway “paypall”. Choose from cybersource, paypal, sandbox, stripe.",
+        ),
         (("books",), "invalid choice"),
     ],
 )

@@ -186,6 +186,14 @@ class TestStatementPage:
         assert "amount: Net" in text
         assert not GatewayEntry.objects.exists()
 
+    def test_an_unknown_gateway_is_refused_and_one_as_people_write_it_is_read(self, finance: Client) -> None:
+        said = {"columns": "day: Date\namount: Gross", "currency": "USD"}
+        for typed, gateway in (("paypall", ""), (" PayPal ", "paypal")):
+            file = SimpleUploadedFile("may.csv", b"Date,Gross\n2026-03-02 12:00,100\n")
+            answer = finance.post("/cms/audits/statement/", {**said, "file": file, "gateway": typed}, follow=True)
+            assert ("There is no gateway “paypall”." in read(answer).text) == (not gateway)
+            assert set(GatewayEntry.objects.values_list("gateway", flat=True)) == ({gateway} if gateway else set())
+
 
 class TestNightly:
     @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from mitxonline.kernel.spreadsheets import write_csv
 from reports.audits.base import AuditResult, AuditRow, AuditScope, RowChoice, open_audit
 from reports.audits.json_file import json_cells, json_pieces
 from reports.audits.registry import AUDITS
-from reports.audits.statements import Fetched, Statement, fetch_reports, import_statement, newest_reports
+from reports.audits.statements import Fetched, Statement, fetch_reports, import_statement, newest_reports, read_gateway
 from reports.audits.wording import ROW_HEADINGS, file_rows
 from reports.enums import AuditName
 
@@ -115,7 +115,7 @@ class Command(OperatorCommand):
     def _import(self, options: dict[str, Any]) -> None:
         if not options["gateway"]:
             raise CommandError(_("Say whose statement it is: --gateway paypal."))
-        path = Path(options["file"])
+        gateway, path = read_gateway(options["gateway"]), Path(options["file"])
         try:
             rows = read_rows(path.read_bytes())
         except OSError as error:
@@ -124,7 +124,7 @@ class Command(OperatorCommand):
             raise CommandError(str(error.sentence)) from error
         except SpellingUnclear as error:
             raise CommandError(_("Save the file as CSV (UTF-8): its letters are unclear.")) from error
-        statement = Statement(options["gateway"], rows, options["columns"], options["currency"] or "", path.name)
+        statement = Statement(gateway, rows, options["columns"], options["currency"] or "", path.name)
         report = import_statement(statement, now=clock.now())
         sentence = ngettext("Read %(n)d entry of %(name)s.", "Read %(n)d entries of %(name)s.", report.entries)
         self.say(sentence % {"n": report.entries, "name": path.name})
