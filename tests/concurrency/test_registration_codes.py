@@ -20,11 +20,12 @@ from ecommerce.selectors.refund_plan import RefundChoice
 from ecommerce.selectors.seats import choose_seats
 from ecommerce.services.discounts import codes as code_services
 from ecommerce.services.refunds.refunds import refund_order
-from ecommerce.services.registration import redemption, taking_back
+from ecommerce.services.registration import desk, redemption, taking_back
 from ecommerce.services.registration.codes import switch_off_unredeemed
 from ecommerce.services.registration.desk import ChangeCode, CodePlan, change_code, plan_change_code
 from ecommerce.services.registration.redemption import SeatRedemption, redeem_registration_code
-from mitxonline.kernel.fingerprint import PlanChanged
+from mitxonline.kernel.db import LockableQuerySet
+from mitxonline.kernel.fingerprint import PlanChanged, refuse_unless_seen
 from mitxonline.users.models import User
 from tests.ecommerce.tills import install_till
 from tests.factories import NOON, make_product, make_user
@@ -164,4 +165,23 @@ def test_without_the_lock_of_its_codes_a_refund_takes_a_seat_that_is_redeemed_me
     refunding(given, order_of(given))()
     code.refresh_from_db()
     # If this fails, the test above proves nothing.
+    assert (kinds(redeemed), code.active, code.uses) == ({"SeatRedemption": 1}, False, 1)
+
+
+def test_without_the_desks_locks_a_code_is_canceled_that_is_redeemed_meanwhile(
+    together: Together, given: SeatSale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = codes_of(given)
+    redeemed: list[Any] = []
+    learner, cancel = make_user("ann@x.example"), canceling(code)
+
+    def judge_then_redeem(seen: str, plan: str) -> None:
+        refuse_unless_seen(seen, plan)
+        redeemed.extend(together(redeeming(learner, code)))
+
+    monkeypatch.setattr(LockableQuerySet, "locked", lambda self: self)
+    monkeypatch.setattr(desk, "refuse_unless_seen", judge_then_redeem)
+    cancel()
+    code.refresh_from_db()
+    # If this fails, the test of all three at once proves nothing about the desk.
     assert (kinds(redeemed), code.active, code.uses) == ({"SeatRedemption": 1}, False, 1)
