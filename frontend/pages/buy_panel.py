@@ -349,7 +349,7 @@ def _panel_not_open(course: Course, offer: CourseOffer, support_email: str) -> B
         badge_text=_("Full"),
         price_text=price_text(offer),
         start_text=start_text(offer),
-        sentence=_("Every place is taken. One may become free, because places are held while others pay."),
+        sentence=_("Every place is taken. If someone gives theirs up, you can enroll here."),
         choices=tuple(_list_choices(offer.runs, offer, name="run")),
     )
 
