@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import pytest
-from django.db.models import F, Model, QuerySet
+from django.db.models import F, Model, QuerySet, Sum
+from django.db.models.functions import Coalesce
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ from ecommerce.enums import (
     EnrollmentAfter,
     MovementKind,
     OrderState,
+    RefundOrigin,
     RefundState,
 )
 from ecommerce.gateways.base import DisputeNotice, PaymentNotice, PaymentOutcome
@@ -73,7 +75,10 @@ from mitxonline.kernel.money import Money
 from reports.audits.statements import fetch_reports
 from reports.enums import Cause
 from reports.exports.base import Asked
-from reports.exports.summary import summarize
+from reports.exports.base import Row as ReportRow
+from reports.exports.catalog import REPORTS
+from reports.exports.refunds import refunded_totals
+from reports.exports.summary import Sold, summarize
 from reports.models import GatewayEntry
 from tests.ecommerce.tills import make_refund_notice
 from tests.factories import (
@@ -446,9 +451,10 @@ class World:
         self.check_summary(readings)
 
     def check_summary(self, readings: dict[str, Reading]) -> None:
-        """The executive summary says of seats and revenue what the audits say."""
+        """The executive summary says of seats, revenue and refunds what the audits and the report of refunds say."""
         first, last = clock.date_of(NOON) - timedelta(days=30), clock.date_of(self.now) + timedelta(days=30)
-        summary = summarize(Asked(first=first, last=last, scope=WHOLE_SHOP))
+        asked = Asked(first=first, last=last, scope=WHOLE_SHOP)
+        summary, returned = summarize(asked), list(REPORTS["refunds"].rows(asked))
         sold = readings["seats"].figures()
         of_programs = OrderLine.objects.filter(order__fulfilled_at__isnull=False, product__program__isnull=False)
         courses = OrderLineCourse.objects.filter(line__in=of_programs, run__isnull=False)
@@ -460,12 +466,39 @@ class World:
             figures = readings["payments"].figures(section.currency)
             revenue = sum((each.revenue for each in summary if each.currency == section.currency), Decimal(0))
             assert revenue == figures["single"] + figures["registration"]
+            self.check_refunds(section.currency, summary, returned, asked, audited=-figures["refunds"])
+
+    @staticmethod
+    def check_refunds(
+        currency: str, summary: list[Sold], returned: list[ReportRow], asked: Asked, *, audited: Decimal
+    ) -> None:
+        amounts = [(bool(row[5]), Decimal(str(row[7]))) for row in returned if row[8] == currency]
+        of_courses = sum((amount for is_of_course, amount in amounts if is_of_course), Decimal(0))
+        assert sum((each.refunded for each in summary if each.currency == currency), Decimal(0)) == of_courses
+        total = sum((amount for _is_of_course, amount in amounts), Decimal(0))
+        assert refunded_totals(asked).get(currency, Decimal(0)) == total
+        # The audit counts those under way, and the bank's among the chargebacks.
+        refunds = Refund.objects.filter(currency=currency)
+        ours = refunds.exclude(origin=RefundOrigin.BANK)
+        under_way = ours.filter(state__in=[RefundState.PENDING, RefundState.DIFFERS])
+        by_bank = refunds.filter(origin=RefundOrigin.BANK, state=RefundState.SUCCEEDED)
+        told = Coalesce("told_amount", "amount")
+        differs = ours.filter(state=RefundState.SUCCEEDED).annotate(more=told - F("amount"))
+        assert audited == (
+            total
+            - (by_bank.aggregate(sum=Sum("amount"))["sum"] or 0)
+            + (under_way.aggregate(sum=Sum(told))["sum"] or 0)
+            + (differs.aggregate(sum=Sum("more"))["sum"] or 0)
+        )
 
 
 ACTS: dict[str, Callable[[World], object]] = {
     name: act
     for name, act in vars(World).items()
-    if callable(act) and not name.startswith("_") and name not in {"step", "one", "audit", "check", "check_summary"}
+    if callable(act)
+    and not name.startswith("_")
+    and not name.startswith("check")
+    and name not in {"step", "one", "audit"}
 }
 # What makes something is done more often than what undoes it.
 WEIGHTS = {
