@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import SystemRandom
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
@@ -33,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 _random = SystemRandom()
 
+# Takes the next delivery out of a queue, if one waits there.
+Take: TypeAlias = Callable[[], int | None]
+
 
 class Attempt:
     """One run of a claimed delivery. Its lease is renewed meanwhile, and leaving the block records the result.
@@ -40,17 +42,18 @@ class Attempt:
     `result` is what the receiver returned. An exception ends here. Anything that is not an `Exception` means that the
     worker is being stopped: the row stays leased, and the sweep sends it to another.
 
-    Leaving the block also claims the next of the deliveries that follow in the same task: `next`.
+    Leaving the block also takes the next delivery, and claims it if it was never tried: `taken` and `next`.
     """
 
-    def __init__(self, delivery: Delivery, *, following: deque[int] | None = None) -> None:
+    def __init__(self, delivery: Delivery, *, take: Take | None = None) -> None:
         self.delivery = delivery
-        self.following = deque() if following is None else following
+        self.take = take
         self.result: object = None
+        self.taken: int | None = None
         self.next: Delivery | None = None
 
     def __enter__(self) -> Self:
-        leases.hold(self.delivery, self.following)
+        leases.hold(self.delivery)
         return self
 
     def __exit__(
@@ -76,34 +79,23 @@ class Attempt:
         return Ending(DeliveryState.DONE, result, clock.now())
 
     def _record(self, ending: Ending) -> bool:
-        next_id = _take(self.following)
-        if next_id is None:
+        if self.take is not None:
+            self.taken = self.take()
+        if self.taken is None:
             return end_attempt(self.delivery, ending)
-        try:
-            is_ours, self.next = end_attempt_and_claim(self.delivery, ending, next_id=next_id)
-        finally:
-            if self.next is None:
-                self.following.appendleft(next_id)
+        is_ours, self.next = end_attempt_and_claim(self.delivery, ending, next_id=self.taken)
         return is_ours
 
 
-def run_deliveries(ids: Iterable[int], *, now: datetime) -> int:
-    """Claim deliveries one after another and call their receivers. Return how many there were to do."""
-    following = deque(ids)
-    count = 0
-    claimed: Delivery | None = None
-    while claimed is not None or following:
-        if claimed is None and (next_id := _take(following)) is not None:
-            claimed = _claim(next_id, now=now if count == 0 else clock.now())
-        if claimed is not None:
-            count += 1
-            claimed = _make(claimed, following)
-    return count
-
-
-def run_delivery(*, delivery_id: int, now: datetime) -> bool:
-    """Claim a delivery and call its receiver. Return False if there was nothing to do."""
-    return run_deliveries([delivery_id], now=now) == 1
+def run_delivery(*, delivery_id: int, now: datetime, take: Take | None = None) -> bool:
+    """Claim a delivery and call its receiver, then those of the ones it can take. Return False if it was not to do."""
+    delivery = claimed = _claim(delivery_id, now=now)
+    while claimed is not None:
+        attempt = _make(claimed, take)
+        claimed = attempt.next
+        if claimed is None and attempt.taken is not None:
+            claimed = _claim(attempt.taken, now=clock.now())
+    return delivery is not None
 
 
 def _claim(delivery_id: int, *, now: datetime) -> Delivery | None:
@@ -120,22 +112,14 @@ def _claim(delivery_id: int, *, now: datetime) -> Delivery | None:
     return claimed
 
 
-def _make(delivery: Delivery, following: deque[int]) -> Delivery | None:
-    """Call the receiver of a claimed delivery. Return the next one, if it was claimed too."""
-    attempt = Attempt(delivery, following=following)
+def _make(delivery: Delivery, take: Take | None) -> Attempt:
+    """Call the receiver of a claimed delivery."""
+    attempt = Attempt(delivery, take=take)
     with open_trace(delivery.trace_id), attempt, patience(settings.REMOTE_SWEEP_SECONDS):
         event, receiver = find_receiver(delivery.event_type, delivery.handler)
         attempt.result = receiver(event.from_payload(delivery.payload))
     send_next(delivery, now=clock.now())
-    return attempt.next
-
-
-def _take(following: deque[int]) -> int | None:
-    # In one step, because the thread of the leases takes from it too.
-    try:
-        return following.popleft()
-    except IndexError:
-        return None
+    return attempt
 
 
 def send_next(delivery: Delivery, *, now: datetime) -> None:
@@ -162,10 +146,7 @@ def sweep(*, now: datetime) -> int:
     lost = _find_lost_tasks(found, now=now)
     chosen = [pk for queues in (due, lost) for ids in queues.values() for pk in ids]
     Delivery.objects.filter(pk__in=chosen).update(sent_at=now)
-    # Whatever became of their tasks, they don't share one again: workers of release 0.2 can't take several at once.
-    return sum(send_deliveries(ids, queue=queue) for queue, ids in due.items()) + sum(
-        send_deliveries(ids, queue=queue, share=False) for queue, ids in lost.items()
-    )
+    return sum(send_deliveries(ids, queue=queue) for queues in (due, lost) for queue, ids in queues.items())
 
 
 def _find_lost_tasks(found: Sequence[tuple[int, str, datetime | None]], *, now: datetime) -> dict[str, list[int]]:
@@ -257,10 +238,6 @@ def _close_lost(*, now: datetime) -> None:
     closed = {"outcome": AttemptOutcome.LOST, "ended_at": now, "result": LOST}
     open_ones.filter(is_hopeless).update(**closed)
     open_ones.update(**closed, next_attempt_at=now)
-    # Those that its task carried behind it are with no broker any more.
-    traces = lost.exclude(trace_id="").values("trace_id")
-    behind = Delivery.objects.filter(state=DeliveryState.PENDING, attempts=0, trace_id__in=traces)
-    behind.filter(sent_at__lt=now - timedelta(seconds=settings.DELIVERY_LOST_AFTER)).update(sent_at=None)
     buried = hopeless.update(state=DeliveryState.DEAD, finished_at=now, last_error=LOST, lease_until=None, sent_at=None)
     # What a worker of the last release calls failed.
     buried += Delivery.objects.filter(state="failed").update(state=DeliveryState.DEAD)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Lock, Thread
@@ -13,26 +12,22 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from mitxonline.coordinator.models import Delivery, DeliveryState
-from mitxonline.coordinator.sending import hand_back
 from mitxonline.kernel import clock
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two looks, and for how long one receiver may hold up the deliveries that its task carries too.
+# Seconds between two looks.
 _LOOK = 0.5
-_HOLD_UP = 1.0
 
 
 @dataclass(eq=False, slots=True)
 class _Held:
     delivery: Delivery
-    following: deque[int]
-    since: float = field(default_factory=time.monotonic)
     renewed: float = field(default_factory=time.monotonic)
 
 
 class Leases:
-    """Renews each lease three times before it ends, and hands back the deliveries that wait behind a slow receiver.
+    """Renews each lease three times before it ends.
 
     A daemon, so it ends with the process however that ends. Its database connection is closed after each use.
     """
@@ -42,10 +37,10 @@ class Leases:
         self._lock = Lock()
         self._thread: Thread | None = None
 
-    def hold(self, delivery: Delivery, following: deque[int]) -> None:
-        """Keep the lease until it is released. `following` are deliveries of the same task."""
+    def hold(self, delivery: Delivery) -> None:
+        """Keep the lease until it is released."""
         with self._lock:
-            self._held[id(delivery)] = _Held(delivery, following)
+            self._held[id(delivery)] = _Held(delivery)
             if self._thread is None or not self._thread.is_alive():  # The thread of a process isn't its fork's.
                 self._thread = Thread(target=self._keep, name="leases", daemon=True)
                 self._thread.start()
@@ -70,8 +65,6 @@ class Leases:
 
     def _look_after(self, held: _Held) -> None:
         now = time.monotonic()
-        if held.following and now - held.since > _HOLD_UP:
-            hand_back(held.following)
         if now - held.renewed > settings.DELIVERY_LEASE / 3:
             held.renewed = now
             _renew(held.delivery)

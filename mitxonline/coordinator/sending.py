@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from itertools import islice
+from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 from django.db import transaction
 
 from mitxonline.coordinator.models import Delivery
 from mitxonline.coordinator.routes import remote_receivers
-from mitxonline.kernel.broker import send_tasks
+from mitxonline.kernel.broker import send_tasks, take_task
 
 DELIVER = "mitxonline.coordinator.tasks.deliver"
 
@@ -56,33 +53,18 @@ def _find_load() -> _Load | None:
     return None
 
 
-def send_deliveries(ids: Sequence[int], *, queue: str = "", share: bool = True) -> int:
-    """Queue tasks for deliveries. Return how many the broker took.
-
-    A few have a task each, so that the workers share them. Many share tasks, because a task costs more than a delivery;
-    calls to other systems don't, because they may be slow.
+def send_deliveries(ids: Sequence[int], *, queue: str = "") -> int:
+    """Queue a task for each of these deliveries. Return how many the broker took.
 
     Never raises for a broker that is away. What it didn't take is marked as not sent, so that the next sweep sends it.
     """
-    share = share and not queue and len(ids) >= 2 * settings.DELIVERY_TASK_SIZE
-    size = settings.DELIVERY_TASK_SIZE if share else 1
-    sent = size * send_tasks(DELIVER, list(_split(ids, size)), queue=queue)
+    sent = send_tasks(DELIVER, [(pk,) for pk in ids], queue=queue)
     if sent < len(ids):
         Delivery.objects.filter(pk__in=ids[sent:]).update(sent_at=None)
-    return min(sent, len(ids))
+    return sent
 
 
-def hand_back(following: deque[int]) -> None:
-    """Send each of the deliveries that wait behind a slow one, for other workers to make."""
-    ids = []
-    with suppress(IndexError):  # Their own worker takes from them too.
-        while True:
-            ids.append(following.popleft())
-    for queue, chosen in by_queue(Delivery.objects.filter(pk__in=ids).values_list("pk", "handler")).items():
-        send_deliveries(chosen, queue=queue)
-
-
-def _split(ids: Iterable[int], size: int) -> Iterator[tuple[int, ...]]:
-    rest = iter(ids)
-    while batch := tuple(islice(rest, size)):
-        yield batch
+def take_waiting() -> int | None:
+    """Take the delivery whose task is the first in the default queue, if there is one."""
+    arguments = take_task(DELIVER, queue=settings.CELERY_TASK_DEFAULT_QUEUE)
+    return arguments[0] if arguments else None

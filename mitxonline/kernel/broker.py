@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from threading import Lock
+from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from kombu import Connection
+from kombu import Connection, Queue
 from kombu.exceptions import LimitExceeded, OperationalError
 from kombu.pools import ProducerPool, producers
 
@@ -71,6 +72,31 @@ def send_tasks(name: str, arguments: Iterable[tuple[int | str, ...]], *, queue: 
     return sent
 
 
+def take_task(name: str, *, queue: str) -> Sequence[Any] | None:
+    """Take the first task out of a queue if it is one of these, and return its arguments. Others stay where they are.
+
+    Never raises for a broker that is away.
+    """
+    if broker_pause.is_on():
+        return None
+    try:
+        with _producers().acquire(block=True, timeout=settings.BROKER_SEND_TIMEOUT) as producer:
+            channel: Any = producer.channel
+            message = Queue(queue, channel=channel).get(accept=["json"])
+            if message is None:
+                return None
+            if message.headers.get("task") != name:
+                _put_back(message)
+                return None
+            message.ack()
+            arguments: Sequence[Any] = message.payload[0]
+            return arguments
+    except _connection_errors() as error:
+        broker_pause.begin()
+        logger.warning("broker away", extra={"error": type(error).__name__, "task": name})
+        return None
+
+
 def measure_queues() -> dict[str, int]:
     """Return how many tasks wait in each queue. Raises OperationalError or OSError if the broker is away."""
     lengths = {}
@@ -88,6 +114,22 @@ def measure_queues() -> dict[str, int]:
                 )
                 lengths[name] = declared.message_count
     return lengths
+
+
+def _put_back(message: Any) -> None:
+    restore = getattr(getattr(message.channel, "qos", None), "restore_by_tag", None)
+    if restore is None:
+        message.requeue()
+        return
+    # To the front: with Redis, kombu's `requeue` puts it behind all others.
+    restore(message.delivery_tag)
+    message.ack()
+
+
+def _connection_errors() -> tuple[type[BaseException], ...]:
+    # Where kombu doesn't translate them, they are those of the transport's own library.
+    connection = _connection()
+    return (OperationalError, LimitExceeded, OSError, *connection.connection_errors, *connection.channel_errors)
 
 
 def _producers() -> ProducerPool:

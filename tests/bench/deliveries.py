@@ -217,7 +217,7 @@ def _workers() -> Iterator[list[Worker]]:
     with TemporaryDirectory() as folder, ExitStack() as running:
         workers = []
         for number in range(WORKERS):
-            workers.append(Worker(Path(folder) / f"{number}.log", READ_QUEUE))
+            workers.append(Worker(Path(folder) / f"{number}.log", READ_QUEUE, TEST_DEFAULT_QUEUE=READ_QUEUE))
             running.callback(workers[-1].stop)
         yield workers
 

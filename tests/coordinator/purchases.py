@@ -8,10 +8,8 @@ from django.contrib.auth.models import Group
 
 from ecommerce.events import OrderFulfilled
 from mitxonline import event_routes
-from mitxonline.coordinator import deliveries, tasks
 from mitxonline.coordinator.events import Event
 from mitxonline.coordinator.routes import Route
-from mitxonline.kernel import clock
 from mitxonline.kernel.db import named_lock
 from tests.coordinator.world import GATE, leave_trace
 
@@ -29,11 +27,6 @@ else:
     @dataclass(frozen=True)
     class ShelfMoved(Event):
         shelf: int
-
-    def deliver(delivery_id: int) -> None:
-        deliveries.run_deliveries([delivery_id], now=clock.now())
-
-    tasks.deliver.run = deliver
 
 
 def count_call(event: OrderFulfilled) -> str:

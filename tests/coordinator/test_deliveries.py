@@ -1,6 +1,7 @@
 import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -8,13 +9,12 @@ from django.db import IntegrityError, connection, transaction
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from mitxonline.coordinator import claims, deliveries
+from mitxonline.coordinator import claims, deliveries, tasks
 from mitxonline.coordinator.bus import publish
 from mitxonline.coordinator.models import Delivery, DeliveryAttempt, DeliveryState
 from mitxonline.coordinator.replay import replay_deliveries
 from mitxonline.coordinator.sending import send_deliveries
 from mitxonline.kernel import clock
-from mitxonline.kernel.trace import open_trace
 from tests.coordinator.world import SeatAsked, SeatRefused, SeatTaken, SeatWatched, leave_trace, traces
 from tests.support.broker import until
 from tests.support.together import MeetAt, Together
@@ -223,28 +223,6 @@ def test_what_the_broker_lost_is_sent_again_when_its_queue_is_empty(
     assert not run(elsewhere)
     monkeypatch.setattr(deliveries, "measure_queues", lambda: dict.fromkeys(full, 0))
     assert deliveries.sweep(now=later - timedelta(seconds=10)) == 0, "the web process may be about to send it"
-
-
-def test_what_the_broker_lost_shares_no_task_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker of release 0.2 throws away a task with several, and makes them when they come alone."""
-    sizes: list[int] = []
-
-    def take(name: str, arguments: list[tuple[int, ...]], queue: str) -> int:
-        sizes.extend(len(each) for each in arguments)
-        return len(arguments)
-
-    monkeypatch.setattr("mitxonline.coordinator.sending.send_tasks", take)
-    for seat in range(15):
-        _publish(SeatTaken(seat))
-    Delivery.objects.filter(handler__endswith="remember").exclude(payload__seat__in=range(10)).delete()
-    Delivery.objects.update(sent_at=None)
-    now, later = clock.now(), clock.now() + timedelta(seconds=31)
-    assert deliveries.sweep(now=now) == 25
-    assert sizes == [10, 10, 5]
-    del sizes[:]
-    monkeypatch.setattr(deliveries, "measure_queues", lambda: {settings.CELERY_TASK_DEFAULT_QUEUE: 0})
-    assert deliveries.sweep(now=later) == 25
-    assert sizes == [1] * 25
     interval = settings.DELIVERY_BEAT_SCHEDULE["sweep-deliveries"]["schedule"]
     assert isinstance(interval, float)
     assert settings.DELIVERY_LOST_AFTER + interval < 60
@@ -262,80 +240,91 @@ def test_a_broker_that_is_away_says_nothing_of_its_queues(monkeypatch: pytest.Mo
     assert len(sent) == 2
 
 
-def test_what_a_lost_worker_had_before_it_is_sent_to_another(monkeypatch: pytest.MonkeyPatch, sent: list[int]) -> None:
-    with open_trace("burst"):
-        lost, behind = published(SeatTaken(1), "remember"), published(SeatTaken(2), "remember")
-    other = published(SeatTaken(3), "remember")
-    Delivery.objects.exclude(pk__in=[lost.pk, behind.pk, other.pk]).delete()
-    abandon(lost, since=clock.now())
-    monkeypatch.setattr(deliveries, "measure_queues", lambda: {settings.CELERY_TASK_DEFAULT_QUEUE: 9})
-    assert deliveries.sweep(now=clock.now() + timedelta(seconds=40)) == 2
-    assert sorted(sent) == [lost.pk, behind.pk]
-
-
-@pytest.mark.parametrize(("count", "sizes"), [(19, [1] * 19), (20, [10, 10]), (21, [10, 10, 1])])
-def test_many_deliveries_share_tasks(monkeypatch: pytest.MonkeyPatch, count: int, sizes: list[int]) -> None:
-    tasks: dict[str, list[tuple[int, ...]]] = {}
-
-    def take(name: str, arguments: list[tuple[int, ...]], queue: str) -> int:
-        tasks[queue] = arguments
-        return len(arguments)
-
-    monkeypatch.setattr("mitxonline.coordinator.sending.send_tasks", take)
-    ids = list(range(1, count + 1))
-    assert send_deliveries(ids) == send_deliveries(ids, queue=settings.REMOTE_QUEUE) == count
-    assert [len(each) for each in tasks[""]] == sizes
-    assert [pk for each in tasks[""] for pk in each] == ids
-    assert {len(each) for each in tasks[settings.REMOTE_QUEUE]} == {1}, "they may be slow"
-
-
-def test_what_the_broker_did_not_take_of_shared_tasks_is_unsent(monkeypatch: pytest.MonkeyPatch) -> None:
-    for seat in range(15):
+def test_what_the_broker_did_not_take_is_unsent(monkeypatch: pytest.MonkeyPatch) -> None:
+    for seat in range(2):
         _publish(SeatTaken(seat))
     ids = list(Delivery.objects.order_by("pk").values_list("pk", flat=True))
-    monkeypatch.setattr("mitxonline.coordinator.sending.send_tasks", lambda name, arguments, queue: 2)
-    assert send_deliveries(ids) == 20
-    assert list(Delivery.objects.filter(sent_at=None).order_by("pk").values_list("pk", flat=True)) == ids[20:]
+    monkeypatch.setattr("mitxonline.coordinator.sending.send_tasks", lambda name, arguments, queue: 3)
+    assert send_deliveries(ids) == 3
+    assert list(Delivery.objects.filter(sent_at=None).order_by("pk").values_list("pk", flat=True)) == ids[3:]
 
 
 @pytest.mark.parametrize("count", [2, 10])
-def test_a_shared_task_takes_a_statement_for_each_delivery_and_one(count: int) -> None:
+def test_deliveries_that_are_taken_need_a_statement_each(count: int) -> None:
     for seat in range(count):
         _publish(SeatTaken(seat))
     Delivery.objects.exclude(handler__endswith="remember").delete()
-    ids = list(Delivery.objects.order_by("pk").values_list("pk", flat=True))
+    first, *rest = Delivery.objects.order_by("pk").values_list("pk", flat=True)
     with CaptureQueriesContext(connection) as captured:
-        assert deliveries.run_deliveries(ids, now=clock.now()) == count
+        assert deliveries.run_delivery(delivery_id=first, now=clock.now(), take=take_from(rest))
     assert sum("coordinator_" in query["sql"] for query in captured) == count + 1
     assert set(Delivery.objects.values_list("state", "attempts")) == {(DONE, 1)}
     assert set(DeliveryAttempt.objects.values_list("number", "outcome")) == {(1, "done")}
     assert all(traces("remembered", seat) == 1 for seat in range(count))
-    assert deliveries.run_deliveries(ids, now=clock.now()) == 0
 
 
-def test_a_failure_in_a_shared_task_is_that_deliverys_own() -> None:
-    failing, good = published(SeatWatched(1), "stumble"), published(SeatTaken(2), "remember")
-    done = published(SeatTaken(3), "remember")
+def test_a_failure_is_that_deliverys_own() -> None:
+    failing, again = published(SeatWatched(1), "stumble"), published(SeatWatched(2), "stumble")
+    good, last = published(SeatTaken(3), "remember"), published(SeatTaken(4), "remember")
+    assert run(again)
+    assert again.state == PENDING
+    leave_trace("repaired", 2)
+    Delivery.objects.filter(pk=again.pk).update(next_attempt_at=clock.now())
+    take = take_from([again.pk, good.pk, last.pk])
+    assert deliveries.run_delivery(delivery_id=failing.pk, now=clock.now(), take=take)
+    made = Delivery.objects.filter(pk__in=[failing.pk, again.pk, good.pk, last.pk]).order_by("pk")
+    assert list(made.values_list("state", "attempts")) == [(PENDING, 1), (DONE, 2), (DONE, 1), (DONE, 1)]
+    assert [traces("remembered", seat) for seat in (3, 4)] == [1, 1]
+
+
+def test_one_that_was_made_before_is_taken_to_no_effect() -> None:
+    first, done, left = [published(SeatTaken(seat), "remember") for seat in (1, 2, 3)]
     run(done)
-    assert deliveries.run_deliveries([failing.pk, done.pk, good.pk], now=clock.now()) == 2
-    states = dict(Delivery.objects.filter(pk__in=[failing.pk, done.pk, good.pk]).values_list("pk", "state"))
-    assert states == {failing.pk: PENDING, done.pk: DONE, good.pk: DONE}
-    assert traces("remembered", 2) == traces("remembered", 3) == 1
+    assert deliveries.run_delivery(delivery_id=first.pk, now=clock.now(), take=take_from([done.pk, left.pk]))
+    assert [traces("remembered", seat) for seat in (1, 2, 3)] == [1, 1, 0], "the third has its own task"
 
 
-@pytest.mark.django_db(transaction=True)
-def test_what_waits_behind_a_slow_receiver_is_handed_back(monkeypatch: pytest.MonkeyPatch, sent: list[int]) -> None:
-    slow, behind = published(SeatTaken(1), "remember"), published(SeatTaken(2), "remember")
-    sent.clear()
+def test_a_worker_that_is_stopped_takes_no_more() -> None:
+    delivery = published(SeatTaken(1), "remember")
+    claimed = claims.claim_delivery(delivery_id=delivery.pk, now=clock.now())
+    assert claimed is not None
+    waiting = [7]
+    with pytest.raises(SystemExit), deliveries.Attempt(claimed, take=take_from(waiting)):
+        raise SystemExit
+    assert waiting == [7]
 
-    def take_long(_event: object) -> None:
-        until(lambda: sent)
 
-    monkeypatch.setattr(deliveries, "find_receiver", lambda *names: (SeatTaken, take_long))
-    assert deliveries.run_deliveries([slow.pk, behind.pk], now=clock.now()) == 1
-    assert sent == [behind.pk]
-    behind.refresh_from_db()
-    assert (behind.state, behind.attempts) == (PENDING, 0)
+@pytest.mark.parametrize(("queue", "takes"), [("tessera", True), (settings.REMOTE_QUEUE, False)])
+def test_only_workers_of_the_default_queue_take_what_waits(
+    monkeypatch: pytest.MonkeyPatch, queue: str, takes: bool
+) -> None:
+    first, second = published(SeatTaken(1), "remember"), published(SeatTaken(2), "remember")
+    monkeypatch.setattr(tasks, "take_waiting", take_from([second.pk]))
+    deliver_from(queue, first)
+    assert [traces("remembered", seat) for seat in (1, 2)] == [1, int(takes)]
+
+
+@override_settings(DELIVERY_TAKE_SECONDS=0)
+def test_nothing_is_taken_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = published(SeatTaken(1), "remember"), published(SeatTaken(2), "remember")
+    monkeypatch.setattr(tasks, "take_waiting", take_from([second.pk]))
+    deliver_from("tessera", first)
+    assert [traces("remembered", seat) for seat in (1, 2)] == [1, 0]
+
+
+def take_from(ids: list[int]) -> deliveries.Take:
+    """Take them as from a queue."""
+    return lambda: ids.pop(0) if ids else None
+
+
+def deliver_from(queue: str, delivery: Delivery) -> None:
+    """Run the task as a worker that got it from this queue."""
+    request: Any = {"called_directly": False, "delivery_info": {"routing_key": queue}}
+    tasks.deliver.push_request(**request)
+    try:
+        tasks.deliver.run(delivery.pk)
+    finally:
+        tasks.deliver.pop_request()
 
 
 @pytest.mark.django_db(transaction=True)

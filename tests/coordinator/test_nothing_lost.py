@@ -215,17 +215,6 @@ def test_a_worker_of_the_last_release_leaves_what_it_does_not_know(start_own_wor
     assert history("note_move") == [("done", "")]
 
 
-def test_a_worker_of_the_last_release_takes_one_delivery_at_a_time(start_own_worker: StartWorker) -> None:
-    start_own_worker(TEST_RELEASE="last", wait=False)
-    with transaction.atomic():
-        for shelf in range(25):
-            publish(ShelfMoved(shelf=shelf))
-        Delivery.objects.filter(handler__endswith=".draw_map").delete()
-    settle()
-    assert [traces("noted", shelf) for shelf in range(25)] == [1] * 25
-    assert set(DeliveryAttempt.objects.values_list("number", "outcome")) == {(1, "done")}
-
-
 def test_a_worker_killed_while_it_calls_the_course_site(
     start_own_worker: StartWorker,
     course_site: CourseSite,

@@ -1,4 +1,4 @@
-"""The lengths of the queues, as monitoring and the sweep read them, on Redis and on RabbitMQ."""
+"""The queues as monitoring, the sweep and workers read them, on Redis and on RabbitMQ."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 
 from mitxonline.coordinator.metrics import collect_queues
 from mitxonline.coordinator.sending import DELIVER
-from mitxonline.kernel.broker import measure_queues, send_tasks
+from mitxonline.kernel.broker import broker_pause, measure_queues, send_tasks, take_task
 from tests.support.brokers import OwnRabbit, OwnRedis
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("own brokers")]
@@ -36,3 +36,27 @@ def test_a_broker_that_is_away_says_so(own_broker: OwnRedis | OwnRabbit) -> None
     own_broker.kill()
     with pytest.raises((OperationalError, OSError)):
         measure_queues()
+
+
+def test_the_first_task_is_taken_if_it_has_that_name(own_broker: OwnRedis | OwnRabbit) -> None:
+    assert take_task(DELIVER, queue=HERE) is None
+    assert send_tasks(DELIVER, [(1,), (2,)]) == 2
+    assert send_tasks("another.task", [(3,)]) == 1
+    assert send_tasks(DELIVER, [(4,)]) == 1
+    assert [take_task(DELIVER, queue=HERE) for _each in range(4)] == [[1], [2], None, None]
+    assert measure_queues()[HERE] == 2, "the other one keeps its place"
+    assert take_task("another.task", queue=HERE) == [3]
+    assert take_task(DELIVER, queue=HERE) == [4]
+    assert measure_queues()[HERE] == 0
+
+
+def test_nothing_is_taken_from_a_broker_that_is_away(own_broker: OwnRedis | OwnRabbit) -> None:
+    assert send_tasks(DELIVER, [(1,)]) == 1
+    assert take_task(DELIVER, queue=HERE) == [1]
+    own_broker.kill()
+    assert take_task(DELIVER, queue=HERE) is None
+    assert broker_pause.is_on()
+    own_broker.start()
+    broker_pause.end()
+    assert send_tasks(DELIVER, [(2,)]) == 1
+    assert take_task(DELIVER, queue=HERE) == [2]

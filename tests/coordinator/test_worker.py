@@ -12,6 +12,7 @@ from redis import Redis
 
 from mitxonline.coordinator import deliveries
 from mitxonline.coordinator.bus import publish
+from mitxonline.coordinator.events import Event
 from mitxonline.coordinator.models import Delivery, DeliveryState
 from mitxonline.kernel import clock
 from mitxonline.kernel.broker import broker_pause, send_tasks
@@ -88,6 +89,24 @@ def test_a_receiver_that_loses_the_database_is_tried_again_at_once(start_worker:
     assert again.next_attempt_at <= clock.now() + timedelta(seconds=10)
 
 
+def test_a_worker_takes_what_waits_without_a_task_for_each(
+    monkeypatch: pytest.MonkeyPatch, start_worker: StartWorker
+) -> None:
+    monkeypatch.setenv("TEST_TAKE_SECONDS", "600")
+    leave_trace("repaired", 1)
+    with named_lock(*GATE):
+        worker = start_worker()
+        publish_one(SeatWatched(1))
+        until(lambda: traces("at the gate", 1))
+        for seat in range(2, 7):
+            publish_one(SeatTaken(seat))
+    until(lambda: all_are(DONE))
+    assert [traces("remembered", seat) for seat in range(2, 7)] == [1] * 5
+    until(lambda: "tasks.deliver[" in worker.log.read_text())
+    # One or two until the gate, and one that had left the queue already. There were twelve deliveries.
+    assert worker.log.read_text().count("tasks.deliver[") <= 3
+
+
 def test_remote_receivers_do_not_delay_other_deliveries(start_worker: StartWorker) -> None:
     with named_lock(*GATE):
         start_worker(settings.REMOTE_QUEUE)
@@ -131,7 +150,7 @@ def test_a_broker_that_answers_takes_everything(redis_broker: Redis) -> None:
     assert redis_broker.llen(queue) == 2
 
 
-def publish_one(event: SeatTaken) -> None:
+def publish_one(event: Event) -> None:
     with transaction.atomic():
         publish(event)
 

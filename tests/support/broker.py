@@ -16,6 +16,7 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.db import connection
+from kombu import pools
 from redis import Redis
 
 from mitxonline.celery import app
@@ -137,6 +138,7 @@ def use_broker(url: str, options: dict[str, Any] | None = None) -> Iterator[None
 def _forget_connections() -> None:
     """Let Celery connect to the broker of its settings, not to the one it talked to before."""
     broker_pause.end()
+    pools.reset()
     app._pool = app.amqp._producer_pool = None  # type: ignore[attr-defined]
 
 

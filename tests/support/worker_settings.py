@@ -31,6 +31,10 @@ if "TEST_METRICS_KEY" in os.environ:
     METRICS_KEY = os.environ["TEST_METRICS_KEY"]
 if "TEST_CONN_MAX_AGE" in os.environ:
     DATABASES["default"]["CONN_MAX_AGE"] = int(os.environ["TEST_CONN_MAX_AGE"])  # type: ignore[name-defined]  # noqa: F821
+if "TEST_DEFAULT_QUEUE" in os.environ:
+    CELERY_TASK_DEFAULT_QUEUE = os.environ["TEST_DEFAULT_QUEUE"]
+if "TEST_TAKE_SECONDS" in os.environ:
+    DELIVERY_TAKE_SECONDS = float(os.environ["TEST_TAKE_SECONDS"])
 if "TEST_HURRY" in os.environ:
     globals().update(HURRY)
     CELERY_BEAT_SCHEDULE = {"sweep": {"task": "mitxonline.coordinator.tasks.sweep_deliveries", "schedule": 1.0}}

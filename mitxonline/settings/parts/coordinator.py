@@ -20,7 +20,8 @@ DELIVERY_BACKOFF_MAX = 3600
 DELIVERY_LOST_AFTER = 30
 DELIVERY_RESEND_AFTER = 600
 DELIVERY_SWEEP_SIZE = 1000
-DELIVERY_TASK_SIZE = 10  # deliveries that one task carries at most
+# For so long, a worker that has made a delivery takes further ones out of the queue itself.
+DELIVERY_TAKE_SECONDS = 1
 DELIVERY_RETENTION_DAYS = 30
 DELIVERY_PURGE_SIZE = 1000  # rows in one transaction
 
