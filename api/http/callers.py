@@ -23,8 +23,8 @@ from mitxonline.users.models import User
 from mitxonline.users.sso.access_token import KeysAway, read_access_token
 from mitxonline.users.sso.connections import find_connected
 from mitxonline.users.sso.keycloak import KeycloakBackend
-from mitxonline.users.sso.logout_token import TokenRefused
 from mitxonline.users.sso.providers import KEYCLOAK, find_provider
+from mitxonline.users.sso.tokens import TokenRefused
 
 logger = logging.getLogger(__name__)
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import jwt
 from django.conf import settings
-from jwt import PyJWTError
 from requests import RequestException
 from social_core.exceptions import SocialAuthBaseException
 
 from mitxonline.users.sso.keycloak import KeycloakBackend
-from mitxonline.users.sso.logout_token import TokenRefused
+from mitxonline.users.sso.tokens import TokenRefused, verify_token
 
 # What a header names, and what Keycloak puts among the claims. An ID token has neither: it is for its client alone.
 _HEADER_TYPE, _CLAIM_TYPE = "at+jwt", "bearer"
@@ -35,24 +32,10 @@ class AccessToken:
 def read_access_token(backend: KeycloakBackend, token: str) -> AccessToken:
     """Check the token and return what it says. Raises TokenRefused and KeysAway."""
     try:
-        key = backend.find_valid_key(token)
-        if key is None:
-            raise TokenRefused("the signature is not the provider's")
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            jwt.PyJWK(key).key,
-            algorithms=[key["alg"]],
-            audience=settings.API_AUDIENCE,
-            issuer=backend.id_token_issuer(),
-            leeway=settings.SIGN_IN_CLOCK_SKEW,
-            options={"require": ["iss", "aud", "exp", "sub"]},
-        )
-        header = jwt.get_unverified_header(token)
-    except PyJWTError as error:
-        raise TokenRefused(type(error).__name__) from error
+        kind, claims = verify_token(backend, token, audience=settings.API_AUDIENCE, required=["exp", "sub"])
     except (SocialAuthBaseException, RequestException) as error:
         raise KeysAway from error
-    if str(header.get("typ", "")).lower() != _HEADER_TYPE and str(claims.get("typ", "")).lower() != _CLAIM_TYPE:
+    if kind != _HEADER_TYPE and str(claims.get("typ", "")).lower() != _CLAIM_TYPE:
         raise TokenRefused("typ names a different kind of token")
     scope = claims.get("scope", "")
     return AccessToken(

@@ -32,11 +32,12 @@ from mitxonline.users.sso.backend import Errand, ProviderBackend
 from mitxonline.users.sso.errors import LastWayIn, NeedsConnecting, SignInRefused, SignInStale
 from mitxonline.users.sso.failures import refusal_of
 from mitxonline.users.sso.keycloak import AnotherIssuer, KeycloakBackend
-from mitxonline.users.sso.logout_token import TokenRefused, read_logout_token
+from mitxonline.users.sso.logout_token import read_logout_token
 from mitxonline.users.sso.pipeline import add_change_messages
 from mitxonline.users.sso.providers import KEYCLOAK, Provider, find_provider
 from mitxonline.users.sso.rights import rights_end_at
 from mitxonline.users.sso.sessions import end_sessions, find_provider_session, remember_session
+from mitxonline.users.sso.tokens import TokenRefused
 
 logger = logging.getLogger(__name__)
 
