@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from html import unescape
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from wagtail import blocks
 from wagtail.documents.blocks import DocumentChooserBlock
 from wagtail.images.blocks import ImageBlock
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 _YOUTUBE_ID = re.compile(r"\A[A-Za-z0-9_-]{6,20}\Z")
 _VIMEO_ID = re.compile(r"\A[0-9]{4,15}\Z")
@@ -24,6 +29,8 @@ YOUTUBE_PLAYER = "https://www.youtube-nocookie.com"
 # A number behind one of these names a collection, or an event that has no video yet.
 _VIMEO_COLLECTIONS = {"album", "channels", "event", "folder", "groups", "showcase"}
 VIMEO_PLAYER = "https://player.vimeo.com"
+NO_VIDEO = _("This isn’t the address of a YouTube or Vimeo video. Copy it from the video’s page.")
+_EMBEDDED = re.compile(r"""<iframe\b[^>]*?\bsrc\s*=\s*["']([^"']+)["']""", re.IGNORECASE)
 
 
 class PictureBlock(blocks.StructBlock):
@@ -106,8 +113,30 @@ class VideoValue(blocks.StructValue):
         return player_url(self.get("address") or "") or ""
 
 
+class VideoAddressField(forms.URLField):
+    """A video’s address, or the HTML with which YouTube and Vimeo offer to embed it; kept is the address in it."""
+
+    default_error_messages = {"invalid": NO_VIDEO}
+
+    def to_python(self, value: Any) -> Any:
+        found = _EMBEDDED.search(str(value or ""))
+        return super().to_python(unescape(found[1]) if found else value)
+
+
+class VideoAddressBlock(blocks.URLBlock):
+    def __init__(self, *, help_text: StrOrPromise, **kwargs: Any) -> None:
+        super().__init__(help_text=help_text, **kwargs)
+        self.field: forms.URLField = VideoAddressField(help_text=help_text, assume_scheme="https")
+        # Browsers refuse HTML in a field for addresses before it is sent.
+        self.field.widget.input_type = "text"
+
+
+# Wagtail's name for this: to migrations it is an address like any other.
+DECONSTRUCT_ALIASES = {VideoAddressBlock: "wagtail.blocks.URLBlock"}
+
+
 class VideoBlock(blocks.StructBlock):
-    address = blocks.URLBlock(label=_("Address"), help_text=_("The video’s page on YouTube or Vimeo."))
+    address = VideoAddressBlock(label=_("Address"), help_text=_("The video’s page on YouTube or Vimeo."))
     title = blocks.CharBlock(
         label=_("Title"), max_length=150, help_text=_("Read aloud to people who can’t see the video.")
     )
@@ -128,10 +157,7 @@ class VideoBlock(blocks.StructBlock):
         cleaned = super().clean(value)
         player = player_url(cleaned["address"])
         if player is None:
-            error = ValidationError(
-                _("This isn’t the address of a YouTube or Vimeo video. Copy it from the video’s page.")
-            )
-            raise blocks.StructBlockValidationError(block_errors={"address": error})
+            raise blocks.StructBlockValidationError(block_errors={"address": ValidationError(NO_VIDEO)})
         if not can_be_framed(player):
             error = ValidationError(_("Videos from this site are turned off here. Ask an operator."))
             raise blocks.StructBlockValidationError(block_errors={"address": error})

@@ -95,6 +95,43 @@ def test_invalid_video_addresses_are_refused_with_a_sentence() -> None:
     assert "isn’t the address of a YouTube or Vimeo video" in str(errors_of(refused)["address"])
 
 
+@pytest.mark.parametrize(
+    ("pasted", "address"),
+    [
+        (
+            '<iframe width="560" height="315" src="https://www.youtube.com/embed/aqz-KE-bpKQ?si=x1&amp;start=42" '
+            'title="YouTube video player" frameborder="0" allow="autoplay" allowfullscreen></iframe>',
+            "https://www.youtube.com/embed/aqz-KE-bpKQ?si=x1&start=42",
+        ),
+        (
+            '<div style="padding:56.25% 0 0 0;"><iframe src="https://player.vimeo.com/video/76979871?h=8272103f6e&amp;'
+            'badge=0" allow="autoplay; fullscreen" title="Film"></iframe></div>'
+            '<script src="https://player.vimeo.com/api/player.js"></script>',
+            "https://player.vimeo.com/video/76979871?h=8272103f6e&badge=0",
+        ),
+    ],
+)
+def test_the_html_that_providers_offer_is_taken_for_the_address_in_it(pasted: str, address: str) -> None:
+    assert video(address=pasted)["address"] == address
+    assert VideoBlock().child_blocks["address"].field.widget.input_type == "text"
+
+
+@pytest.mark.parametrize("pasted", ["<script>alert(1)</script>", "<iframe src=''></iframe>", "my film"])
+def test_what_is_no_address_is_refused_with_the_same_sentence(pasted: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        video(address=pasted)
+    assert "isn’t the address of a YouTube or Vimeo video" in str(errors_of(refused)["address"])
+
+
+@pytest.mark.parametrize(
+    "src", ["https://evil.example/x", "javascript:alert(1)", "https://youtube.com.evil.example/embed/aqz-KE-bpKQ"]
+)
+def test_html_of_anyone_else_is_refused(src: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        video(address=f'<iframe src="{src}"></iframe>')
+    assert "isn’t the address of a YouTube or Vimeo video" in str(errors_of(refused)["address"])
+
+
 def test_a_player_that_pages_may_not_show_is_refused(settings: Any) -> None:
     settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": {"frame-src": ["'self'"]}}
     with pytest.raises(ValidationError) as refused:
