@@ -76,6 +76,10 @@ def main(args: list[str]) -> int:
         ["tests/cms/test_every_action.py", "-q", "--no-header", "-p", "no:cacheprovider", *args],
         plugins=[collector],
     )
+    # Parallel workers tell of cases in any order.
+    places = {case: place for place, case in enumerate(read_outcomes())}
+    found = sorted(collector.outcomes.items(), key=lambda each: places.get(each[0], len(places)))
+    collector.outcomes = dict(found)
     print_outcomes(collector)
     known = dict(read_outcomes()) if args else {}
     write_outcomes(known | collector.outcomes)
