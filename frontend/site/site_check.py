@@ -27,6 +27,7 @@ from kombu.exceptions import KombuError
 from wagtail.models import Site
 
 from courses.gateways.openedx.diagnosis import check_course_site
+from courses.models import Course
 from ecommerce.gateways.accounts import accounts_of
 from ecommerce.gateways.base import OUR_KEY, PaymentFailed, PaymentGateway
 from ecommerce.gateways.labels import gateway_name
@@ -237,15 +238,15 @@ def _check_proxies(report: ProviderReport, shop: Shop, seen: dict[str, Any]) -> 
 
 def _check_course_site(shop: Shop, now: datetime) -> Findings:
     yield from check_course_site(shop, now=now)
-    own, enrolling = shop.lms_url, default_shop().lms_url
-    if own != enrolling:
+    own, default = shop.lms_url, default_shop().lms_url
+    if own != default and Course.objects.filter(site=None, live=True).exists():
         yield ProviderReport("course site").missing(
             "enrollments",
             _(
-                "Who buys here is enrolled at %(enrolling)s, the default site’s, and not at %(own)s. Give both "
-                "sites one course site, or use an installation each."
+                "Some courses are on all sites. Who buys one here is enrolled at %(default)s, the default site’s, and "
+                "not at %(own)s. Set the site of those that are at %(own)s."
             )
-            % {"enrolling": enrolling or _("no course site"), "own": own},
+            % {"default": default or _("no course site"), "own": own},
         )
 
 

@@ -14,6 +14,7 @@ from django.core.management.base import CommandError
 from django.test import Client
 from wagtail.models import Page, Site
 
+from courses.models import Course
 from ecommerce.models import ShopSettings
 from ecommerce.models.shop_values import seal
 from frontend import tasks
@@ -23,7 +24,7 @@ from frontend.site.site_check import check_sites
 from mitxonline.coordinator.models import ScheduledTask
 from mitxonline.kernel import clock
 from mitxonline.users.sso.findings import State
-from tests.factories import make_user
+from tests.factories import make_course, make_user
 from tests.openedx.server import CourseSite
 from tests.openedx.state import LMS_CLIENT, LMS_SECRET
 from tests.support.silence import silent_server
@@ -84,11 +85,16 @@ def test_a_site_in_order_is_fine(connected: CourseSite) -> None:
     assert found["mail/server"] == (State.UNKNOWN, "E-mails are sent to no one. Set EMAIL_URL to your mail server.")
 
 
-def test_who_buys_at_a_further_site_is_enrolled_at_the_default_ones_course_site(connected: CourseSite) -> None:
+def test_courses_of_all_sites_are_at_the_default_ones_course_site(connected: CourseSite) -> None:
+    course = make_course()
     two = Site.objects.create(hostname="two.localhost", port=1, root_page=Page.objects.filter(depth=1)[0])
     stored = ShopSettings.objects.create(site=two, lms_url_root=connected.lms_url.replace("127.0.0.1", "localhost"))
     found = [each for each in check_sites([two.pk], now=clock.now(), seconds=0.5) if each.needs_fixing]
     assert [each for each in found if f"enrolled at {connected.lms_url}" in each.finding.sentence]
+    Course.objects.filter(pk=course.pk).update(site=two)
+    found = check_sites([two.pk], now=clock.now(), seconds=0.5)
+    assert not [each for each in found if "enrolled at" in each.finding.sentence]
+    Course.objects.update(site=None)
     stored.lms_url_root = f"{connected.lms_url}/"
     stored.save()
     found = check_sites([two.pk], now=clock.now(), seconds=0.5)

@@ -228,7 +228,7 @@ def test_a_taken_domain_or_partner_code_names_its_owner_and_the_way_out() -> Non
     run("--site-domain=two.school.edu", *COMPLETE[1:], "--partner-code=TWO")
     second = Site.objects.get(hostname="two.school.edu")
     _out, err = run(f"--site-id={second.pk}", "--lms-url-root=https://lms.two.edu")
-    assert "Learners are enrolled at https://lms.school.edu, the default site’s" in err
+    assert "Learners of courses of all sites are enrolled at https://lms.school.edu, the default site’s" in err
     before = state()
 
     said = refusal(f"--site-id={second.pk}", "--site-domain=testserver")

@@ -206,12 +206,12 @@ class Command(OperatorCommand):
         if site.is_default_site and urlsplit(settings.SITE_BASE_URL).hostname != site.hostname:
             sentence = _("SITE_BASE_URL is %(url)s, and links in e-mails begin with it. Set it to this site’s address.")
             yield sentence % {"url": settings.SITE_BASE_URL}
-        if (enrolling := default_shop().lms_url) != done.shop.lms_url:
+        if (default := default_shop().lms_url) != done.shop.lms_url:
             sentence = _(
-                "Learners are enrolled at %(url)s, the default site’s course site, whichever site they buy at. Give "
-                "both sites one course site, or use an installation each."
+                "Learners of courses of all sites are enrolled at %(url)s, the default site’s course site. Set the "
+                "site of the courses that are at this one’s."
             )
-            yield sentence % {"url": enrolling or _("no course site")}
+            yield sentence % {"url": default or _("no course site")}
 
 
 def _options_of(value: Value) -> dict[str, Any]:
