@@ -355,6 +355,15 @@ def test_checkout_of_a_contracts_course_keeps_its_budget(
 # Confirming
 
 
+def test_an_order_keeps_its_buyers_name_where_the_gateway_names_no_one(stripe_api: StripeServer, learner: User) -> None:
+    order = place_order(learner)
+    stripe_api.pay(latest_attempt(order).session_id, customer_details=None)
+    User.objects.filter(pk=learner.pk).update(name="Amara Okafor")
+    confirm_attempt(attempt_id=latest_attempt(order).pk, now=NOON)
+    User.objects.filter(pk=learner.pk).update(name="Amara Bello")
+    assert (fresh(order).billing_name, fresh(order).billing_country) == ("Amara Okafor", "")
+
+
 def test_a_paid_order_is_fulfilled(stripe_api: StripeServer, learner: User) -> None:
     order = place_order(learner)
     stripe_api.pay(latest_attempt(order).session_id, total_details={"amount_tax": 900})

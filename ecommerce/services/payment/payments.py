@@ -19,7 +19,14 @@ from django.utils.translation import gettext as _
 from ecommerce.enums import PAYING_STATES, UNSETTLED_STATES, AttemptState, OrderState, ReviewCause
 from ecommerce.errors.checkout import OrderUnknown
 from ecommerce.events import PaymentDeclined
-from ecommerce.gateways.base import NOT_YET, PaymentFailed, PaymentGateway, PaymentNotice, PaymentOutcome
+from ecommerce.gateways.base import (
+    NOT_YET,
+    BillingAddress,
+    PaymentFailed,
+    PaymentGateway,
+    PaymentNotice,
+    PaymentOutcome,
+)
 from ecommerce.gateways.registry import gateways
 from ecommerce.models import Order, PaymentAttempt
 from ecommerce.selectors.business import business_details
@@ -435,10 +442,9 @@ def _record_payment(attempt: PaymentAttempt, order: Order, notice: PaymentNotice
 
 
 def _record_billing(order: Order, notice: PaymentNotice) -> None:
-    address = notice.billed_to
-    if address is None:
-        return
-    order.billing_name = address.name[:255]
+    """Keep whom the gateway billed; where it names no one, the buyer as they are called now."""
+    address = notice.billed_to or BillingAddress()
+    order.billing_name = (address.name or order.purchaser.name)[:255]
     if not business_details(order).names_payer:
         order.billing_street = address.street[:255]
         order.billing_city, order.billing_region = address.city[:255], address.region[:255]
