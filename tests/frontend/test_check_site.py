@@ -31,12 +31,14 @@ from tests.support.silence import silent_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+ENOUGH = 30.0  # seconds for an answer that comes, on a busy machine
+
 
 @pytest.fixture
 def site(live_server: Any, settings: Any) -> Site:
     """The default site, whose public address is that of a running server."""
     settings.SITE_BASE_URL = live_server.url
-    settings.REMOTE_CALL_SECONDS = 3
+    settings.REMOTE_CALL_SECONDS = ENOUGH
     host, _colon, port = live_server.url.removeprefix("http://").partition(":")
     root = Page.objects.filter(depth=1).first()
     site, _is_new = Site.objects.update_or_create(
@@ -56,7 +58,7 @@ def connected(site: Site, course_site: CourseSite) -> CourseSite:
     return course_site
 
 
-def find(*, seconds: float = 3) -> dict[str, tuple[State, str]]:
+def find(*, seconds: float = ENOUGH) -> dict[str, tuple[State, str]]:
     found = check_sites([Site.objects.get(is_default_site=True).pk], now=clock.now(), seconds=seconds)
     return {
         f"{each.finding.provider}/{each.finding.subject}": (each.finding.state, each.finding.sentence) for each in found
@@ -242,6 +244,7 @@ def test_the_admins_page_shows_what_a_worker_found(
     assert sent == [last_check.CHECK], "one that is on its way is enough"
     assert "No worker has taken" not in text(operator)
 
+    monkeypatch.setattr(last_check, "SECONDS", ENOUGH)
     tasks.check_sites()
     assert SiteCheck.objects.get().state == CheckState.DONE
     tasks.check_sites()
