@@ -11,9 +11,12 @@ from time import monotonic
 from typing import Any, TypeVar, cast
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+from redis import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
+
+from mitxonline.kernel.redis import make_redis_pool
 
 logger = logging.getLogger(__name__)
 
@@ -21,12 +24,25 @@ T = TypeVar("T")
 PAUSE = 5.0  # seconds
 
 
+class _RedisClient(RedisCacheClient):
+    """Makes its connections as all of ours are made, so that Sentinel may say which server is the master."""
+
+    _pools: dict[int, ConnectionPool]
+    _servers: list[str]
+    _pool_options: dict[str, Any]
+
+    def _get_connection_pool(self, write: bool) -> ConnectionPool:
+        if not self._pools:
+            self._pools[0] = make_redis_pool(self._servers[0], **self._pool_options)
+        return self._pools[0]
+
+
 class _Client:
     """Wraps Django's client and answers in its place while Redis is away."""
 
     def __init__(self, servers: list[str], **options: Any) -> None:
         # One retry, because a pooled connection may be from before a restart of Redis.
-        self._redis = RedisCacheClient(servers, retry=Retry(NoBackoff(), 1), **options)
+        self._redis = _RedisClient(servers, retry=Retry(NoBackoff(), 1), **options)
         self._away_until = 0.0
 
     def works(self) -> bool:
@@ -87,6 +103,7 @@ class _Client:
 class ForgivingRedisCache(RedisCache):
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
+        self._servers = [server]  # Django takes the commas between sentinels for those between servers
         self._class = _Client
 
     def works(self) -> bool:

@@ -9,7 +9,7 @@ Database    db (locks, raw SQL), audit (Wagtail's log), wagtail_hooks (names of 
             deletion (what stands in its way), models, capped_lists (of tables too large to count), paging,
             versions, version_triggers (of what pages show)
 Sites       shop (what a site has decided)
-Others      remote (deadlines of calls), breaker, broker (queueing tasks), mail
+Others      remote (deadlines of calls), breaker, broker (queueing tasks), mail, redis
 Checks      checks (what the environment sets)
 Interfaces  admin, choosers (Django's and Wagtail's admin), console (commands), spreadsheets
 Logs        trace (the id that all that follows from a request shares), metrics,

@@ -16,6 +16,8 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
+from mitxonline.kernel.redis import connect_redis
+
 logger = logging.getLogger(__name__)
 
 BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)  # seconds
@@ -76,4 +78,4 @@ def _key(name: str) -> str:
 
 @cache
 def _client(url: str) -> Redis:
-    return Redis.from_url(url, socket_connect_timeout=0.2, socket_timeout=0.2, decode_responses=True)
+    return connect_redis(url, socket_connect_timeout=0.2, socket_timeout=0.2, decode_responses=True)

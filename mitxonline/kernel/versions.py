@@ -36,6 +36,7 @@ from wagtail.models import Site
 from mitxonline.kernel import clock
 from mitxonline.kernel.db import fetch_sql, limit_waiting, run_sql
 from mitxonline.kernel.models import VersionChange
+from mitxonline.kernel.redis import connect_redis
 
 logger = logging.getLogger(__name__)
 
@@ -380,7 +381,7 @@ def _client() -> Redis:
 @cache
 def redis_client(url: str, patience: float) -> Redis:
     # One retry, because a pooled connection may be from before a restart of Redis; none of what took too long.
-    return Redis.from_url(
+    return connect_redis(
         url,
         socket_connect_timeout=patience,
         socket_timeout=patience,

@@ -24,6 +24,7 @@ from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from mitxonline.kernel.redis import connect_redis
 from mitxonline.kernel.versions import Versions, is_redis_paused, pause_redis
 from mitxonline.shared.questions import PageQuestion
 
@@ -216,4 +217,4 @@ def _client() -> Redis:
 @cache
 def _binary_client(url: str, patience: float) -> Redis:
     retry = Retry(NoBackoff(), 1, supported_errors=(NoConnection,))
-    return Redis.from_url(url, socket_connect_timeout=patience, socket_timeout=patience, retry=retry)
+    return connect_redis(url, socket_connect_timeout=patience, socket_timeout=patience, retry=retry)

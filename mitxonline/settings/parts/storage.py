@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from mitxonline.kernel.redis import is_sentinel, read_sentinels
 from mitxonline.settings.env import BASE_DIR, env, http_address, read
 
 # Parameters stay in the statement: with server_side_binding PostgreSQL refuses some of Wagtail's queries (DISTINCT with
@@ -24,7 +25,9 @@ DATABASES = {
 }
 
 REDIS_URL = env.str("REDIS_URL")
-if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+if is_sentinel(REDIS_URL):
+    read("REDIS_URL", REDIS_URL, lambda: read_sentinels(REDIS_URL))
+elif not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
     raise ImproperlyConfigured("REDIS_URL isn't that of a Redis server: redis://host:6379/0.")
 CACHES = {
     "default": {

@@ -6,7 +6,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Exchange, Queue
 
-from mitxonline.settings.env import env
+from mitxonline.kernel.redis import is_sentinel, read_sentinels
+from mitxonline.settings.env import env, read
 from mitxonline.settings.parts.coordinator import DELIVERY_BEAT_SCHEDULE
 from mitxonline.settings.parts.keycloak import KEYCLOAK_BEAT_SCHEDULE
 from mitxonline.settings.parts.openedx import OPENEDX_BEAT_SCHEDULE
@@ -16,6 +17,10 @@ from mitxonline.settings.parts.shared_pages import VERSIONS_BEAT_SCHEDULE
 from mitxonline.settings.parts.storage import REDIS_URL
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", REDIS_URL)
+_master: dict[str, str] = {}
+if is_sentinel(CELERY_BROKER_URL):
+    _sentinels = read("CELERY_BROKER_URL", CELERY_BROKER_URL, lambda: read_sentinels(CELERY_BROKER_URL))
+    CELERY_BROKER_URL, _master = _sentinels.broker_url, {"master_name": _sentinels.master}
 if not re.match(r"(rediss?|amqps?|pyamqp|memory|sentinel)\+?\w*://|redis\+socket://", CELERY_BROKER_URL):
     raise ImproperlyConfigured("CELERY_BROKER_URL isn't that of a broker: redis://host:6379/1 or amqp://host//.")
 
@@ -35,8 +40,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "socket_connect_timeout": _PATIENCE,
         "socket_timeout": 2 * _PATIENCE + 1,
         "health_check_interval": 25,
+        **_master,
     }
-    if CELERY_BROKER_URL.startswith("redis")
+    if CELERY_BROKER_URL.startswith(("redis", "sentinel"))
     else {}
 )
 
