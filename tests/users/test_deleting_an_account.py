@@ -282,7 +282,7 @@ def test_the_same_address_registers_anew_and_inherits_nothing(outbox: list[Email
     assert again.pk != ada.pk
     User.objects.filter(pk=again.pk).update(email_verified_at=NOON)
     data = client.get("/account/data/").json()
-    assert data["courses"] == {"enrollments": [], "looks_after": []}
+    assert data["courses"] == {"enrollments": [], "programs": [], "looks_after": []}
     assert data["shop"] == {"orders": [], "codes_used": [], "carts": [], "discounts_for_you": []}
     assert not any(data["organizations"].values())
 

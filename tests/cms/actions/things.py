@@ -96,7 +96,7 @@ SNIPPETS: dict[type[Model], tuple[Callable[[], Model], Fields]] = {
         ),
     ),
     ProgramCollection: (
-        lambda: ProgramCollection.objects.create(title="For public services"),
+        lambda: ProgramCollection.objects.create(title=f"For public services {_number()}"),
         lambda: {"title": f"Collection {_number()}"},
     ),
     Instructor: (lambda: Instructor.objects.create(name="Mirela Radu"), lambda: {"name": f"Instructor {_number()}"}),
