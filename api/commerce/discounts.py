@@ -25,7 +25,7 @@ from ecommerce.services.discounts.entries import change_entry, pause_entry
 from ecommerce.services.discounts.validation import DiscountDraft, NewCodes
 from mitxonline.kernel import clock
 from mitxonline.kernel.errors import Forbidden
-from mitxonline.kernel.shop import current_shop
+from mitxonline.kernel.shop import current_shop, current_site_id, has_several_sites
 from mitxonline.kernel.text import normalize_code
 
 router = Router(auth=COMMERCE.signed_in, tags=["discounts"])
@@ -77,7 +77,10 @@ def list_discounts(request: HttpRequest, asked: Query[schemas.DiscountFilters]) 
 
 @router.post("/v0/discounts/", operation_id="discounts_create", response={201: schemas.V0Discount})
 def create_one_discount(request: HttpRequest, body: schemas.V0DiscountRequest) -> Status[schemas.V0Discount]:
-    """Create a discount on all products with one code, or without a code if it is automatic."""
+    """Create a discount on all products with one code, or without a code if it is automatic.
+
+    Where there are several sites, it is for the one whose API is asked.
+    """
     (drawn,) = _create(request, body, NewCodes(text="" if body.automatic else body.discount_code))
     return Status(201, drawn)
 
@@ -161,6 +164,7 @@ def _create(request: HttpRequest, body: schemas.V0DiscountRequest, codes: NewCod
         expires_at=body.expiration_date,
         for_all_products=True,
         automatic=bool(body.automatic),
+        site_id=current_site_id() if has_several_sites() else None,
     )
     with naming_fields():
         created = create_discount(draft=draft, codes=codes, access=access, now=clock.now())

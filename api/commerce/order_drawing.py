@@ -16,7 +16,7 @@ from api.commerce.drawing import (
     draw_products,
     redemption_type_of,
 )
-from ecommerce.models import Discount, DiscountCode, Order, OrderLine, Refund
+from ecommerce.models import Discount, DiscountCode, Order, OrderLine, Refund, ShopSettings
 from ecommerce.selectors.receipts import Receipt, billed_to
 from ecommerce.selectors.refund_window import refund_window
 from ecommerce.selectors.shop import shop_settings
@@ -34,7 +34,7 @@ def draw_status(order: Order) -> schemas.OrderStatus:
 
 def draw_history(orders: Sequence[Order], *, now: datetime) -> list[schemas.OrderHistory]:
     """Draw `completed_orders_of`. Three queries, whatever the number."""
-    shop = shop_settings()
+    shops = _settings_of(orders)
     lines = [line for order in orders for line in order.lines.all()]
     products = {product.pk: product for product in (line.product for line in lines)}
     drawn = {each.id: each for each in draw_products(products.values())}
@@ -49,7 +49,7 @@ def draw_history(orders: Sequence[Order], *, now: datetime) -> list[schemas.Orde
             created_on=order.placed_at,
             titles=[line.title for line in order.lines.all()],
             updated_on=order.updated_at,
-            refund_eligible=refund_window(order, now=now, shop=shop).refusal is None,
+            refund_eligible=refund_window(order, now=now, shop=shops[order.site_id]).refusal is None,
         )
         for order in orders
     ]
@@ -57,12 +57,19 @@ def draw_history(orders: Sequence[Order], *, now: datetime) -> list[schemas.Orde
 
 def draw_receipts(receipts: Sequence[Receipt], *, now: datetime) -> list[schemas.Order]:
     """Draw receipts with the discounts of their lines. Four queries, whatever the number."""
-    shop = shop_settings()
+    shops = _settings_of([each.order for each in receipts])
     prefetch_related_objects([each.order for each in receipts], "lines__code__discount", "lines__discount")
     return [
-        _draw_receipt(each, refund_eligible=refund_window(each.order, now=now, shop=shop).refusal is None)
+        _draw_receipt(
+            each, refund_eligible=refund_window(each.order, now=now, shop=shops[each.order.site_id]).refusal is None
+        )
         for each in receipts
     ]
+
+
+def _settings_of(orders: Iterable[Order]) -> dict[int | None, ShopSettings]:
+    """Return the settings of the orders' sites; a query for each site."""
+    return {site_id: shop_settings(site_id) for site_id in {each.site_id for each in orders}}
 
 
 def _draw_history_line(line: OrderLine, product: schemas.Product) -> schemas.Line:

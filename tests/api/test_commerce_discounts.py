@@ -29,6 +29,8 @@ from tests.factories import (
     make_user,
 )
 from tests.factories.orders import make_paid_order
+from tests.factories.pages import make_course_page
+from tests.factories.sites import make_second_site
 from tests.support.counting import queries
 
 pytestmark = pytest.mark.django_db
@@ -504,3 +506,12 @@ class TestRedemptions:
         path = f"{DISCOUNTS}{code.pk}/redemptions/"
         with queries(17):
             assert client.get(path).json()["count"] == number
+
+
+def test_a_new_discount_is_for_the_site_that_was_asked_where_there_are_several(client: ApiClient) -> None:
+    make_course_page()
+    assert client.post(DISCOUNTS, SUMMER).status_code == 201
+    make_second_site()
+    assert client.post(DISCOUNTS, SUMMER | {"discount_code": "AUTUMN20"}).status_code == 201
+    sites = dict(DiscountCode.objects.values_list("text", "discount__site__hostname"))
+    assert sites == {"SUMMER20": None, "AUTUMN20": "testserver"}

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from ecommerce.enums import OrderState, RefundWhy
-from ecommerce.models import Order, OrderLine, RefundRequest
+from ecommerce.models import Order, OrderLine, RefundRequest, ShopSettings
 from mitxonline.kernel import clock
 from mitxonline.users.models import User
 from tests.api.client import ApiClient
 from tests.factories import make_code, make_discount, make_product, make_program_product, make_run, make_user
 from tests.factories.orders import make_paid_order
+from tests.factories.pages import make_course_page
+from tests.factories.sites import default_site, make_second_site
 from tests.support.counting import queries
 
 pytestmark = pytest.mark.django_db
@@ -152,3 +154,12 @@ def test_the_history_takes_the_same_queries_for_many(client: ApiClient, buyer: U
         make_paid_order(make_product(), make_program_product(make_run().course), buyer=buyer)
     with queries(12):
         assert client.get(f"{ORDERS}history/").json()["count"] == number
+
+
+def test_a_refund_can_be_asked_for_as_long_as_the_orders_own_site_says(client: ApiClient, order: Order) -> None:
+    make_course_page()
+    other = make_second_site(refund_window_days=0)
+    assert client.get(f"{ORDERS}receipt/{order.pk}/").json()["refund_eligible"] is True
+    ShopSettings.objects.update_or_create(site=default_site(), defaults={"refund_window_days": 0})
+    ShopSettings.objects.filter(site=other).update(refund_window_days=30)
+    assert client.get(f"{ORDERS}receipt/{order.pk}/").json()["refund_eligible"] is False
