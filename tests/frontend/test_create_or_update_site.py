@@ -229,6 +229,8 @@ def test_a_taken_domain_or_partner_code_names_its_owner_and_the_way_out() -> Non
     second = Site.objects.get(hostname="two.school.edu")
     _out, err = run(f"--site-id={second.pk}", "--lms-url-root=https://lms.two.edu")
     assert "Learners of courses of all sites are enrolled at https://lms.school.edu, the default site’s" in err
+    _out, err = run(f"--site-id={first.pk}", "--lms-url-root=https://lms.new.edu", "--dry-run")
+    assert "are enrolled at" not in err, "the default site's course site is the one of all sites"
     before = state()
 
     said = refusal(f"--site-id={second.pk}", "--site-domain=testserver")

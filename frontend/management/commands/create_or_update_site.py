@@ -206,7 +206,7 @@ class Command(OperatorCommand):
         if site.is_default_site and urlsplit(settings.SITE_BASE_URL).hostname != site.hostname:
             sentence = _("SITE_BASE_URL is %(url)s, and links in e-mails begin with it. Set it to this site’s address.")
             yield sentence % {"url": settings.SITE_BASE_URL}
-        if (default := default_shop().lms_url) != done.shop.lms_url:
+        if not site.is_default_site and (default := default_shop().lms_url) != done.shop.lms_url:
             sentence = _(
                 "Learners of courses of all sites are enrolled at %(url)s, the default site’s course site. Set the "
                 "site of the courses that are at this one’s."
