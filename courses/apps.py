@@ -16,6 +16,7 @@ class CoursesConfig(AppConfig):
         "enrollment_refused_says_why": _("Say what the course site refused with."),
         "enrollment_forced_says_why": _("Say why the learner is to be in the run although it is closed."),
         "grant_once_per_reason": _("This person already has the course for this reason."),
+        "program_enrollment_once_per_learner": _("This program is in the person’s list already."),
         "enrollmentdifference": _("A difference has a known kind and is about someone."),
     }
 
