@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models
-from django.db.models import BaseConstraint, UniqueConstraint
+from django.db.models import BaseConstraint, ProtectedError, RestrictedError, UniqueConstraint
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from mitxonline.kernel.deletion import name_protectors
 from mitxonline.kernel.errors import DomainError
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ def describe_taken(model: type[models.Model], field_name: str) -> str:
 
 def refusal_for(error: IntegrityError) -> ConstraintViolated | None:
     """Return the refusal for an error of the database; None if the constraint isn't one of ours."""
+    if isinstance(error, ProtectedError | RestrictedError):
+        users = ", ".join(name_protectors(error))
+        return ConstraintViolated(sentence=_("This can’t be deleted because %(users)s use it.") % {"users": users})
     diagnosis = getattr(error.__cause__, "diag", None)
     model = (
         next((each for each in apps.get_models() if each._meta.db_table == diagnosis.table_name), None)

@@ -11,10 +11,11 @@ def find_protectors(instance: models.Model) -> list[str]:
     """Return the names of the models, in the plural, whose rows keep this one from being deleted."""
     try:
         Collector(using="default").collect([instance])
-    except ProtectedError as error:
-        found = error.protected_objects
-    except RestrictedError as error:
-        found = error.restricted_objects
-    else:
-        return []
+    except (ProtectedError, RestrictedError) as error:
+        return name_protectors(error)
+    return []
+
+
+def name_protectors(error: ProtectedError | RestrictedError) -> list[str]:
+    found = error.protected_objects if isinstance(error, ProtectedError) else error.restricted_objects
     return sorted({str(each._meta.verbose_name_plural) for each in found})

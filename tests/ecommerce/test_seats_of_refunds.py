@@ -210,7 +210,7 @@ def test_finance_says_which_seats_on_a_page(order: Order, desk: Client) -> None:
     for typed, sentence in (
         ({}, "Choose what it was for."),
         ({"kind": "seats"}, "Enter how many seats it was for."),
-        ({"kind": "seats", f"seats_{one.pk}": "4"}, "less than or equal to 3"),
+        ({"kind": "seats", f"seats_{one.pk}": "4"}, "At most 3 can be refunded."),
         ({"kind": "amount", f"seats_{one.pk}": "1"}, "You chose that it was for no seats."),
         ({"kind": "seats", f"seats_{one.pk}": "1", "takes_redeemed": "on"}, "Choose what happens to the courses."),
     ):

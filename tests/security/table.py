@@ -302,6 +302,12 @@ ROWS: tuple[Row, ...] = (
     Row("cms/orders/<int:pk>/", "llllrroo", "llllrruu", "cms/orders/{order}/"),
     Row("cms/courses/<int:pk>/", "lllloooo", "llllmmmm", "cms/courses/{course}/"),
     Row("cms/courses/runs/<int:pk>/copy/", "llllorro", "llllurru", "cms/courses/runs/{public_run}/copy/"),
+    Row("cms/snippets/courses/course/", "llllooro", "llllmmrm"),
+    Row("cms/snippets/courses/course/results/", "llllooro", "llllmmrm"),
+    Row("cms/snippets/courses/program/", "llllooro", "llllmmrm"),
+    Row("cms/snippets/courses/program/results/", "llllooro", "llllmmrm"),
+    Row("cms/snippets/cms/programcollection/add/", "llllorro", "llllorro"),
+    Row("cms/snippets/cms/programcollection/edit/<int:pk>/", "llllnnnn", "llllnnnn"),
     Row(
         "cms/snippets/courses/course/edit/<int:pk>/",
         "llllorro",

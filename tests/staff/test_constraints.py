@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from django.db import IntegrityError, transaction
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from wagtail.models import Site
 
 from courses.models import Course, CourseRun, Department
 from ecommerce.models import Product
@@ -20,6 +21,7 @@ from mitxonline.kernel.constraints import describe_constraint, refusal_for
 from mitxonline.kernel.db import fetch_sql
 from mitxonline.kernel.http import DomainErrorMiddleware
 from tests.factories import make_course, make_department, make_product, make_program_product, make_run, make_user
+from tests.factories.orders import make_paid_order
 from tests.support.forms import open_form, send_form
 
 pytestmark = pytest.mark.django_db
@@ -155,3 +157,12 @@ class TestOtherDoors:
         with pytest.raises(IntegrityError) as caught, transaction.atomic():
             Product.objects.create(course_run=make_run(), sku=product.sku, price=1, currency="USD")
         assert str(refusal_for(caught.value)) == "Another product already has this SKU."
+
+
+def test_what_others_use_can_not_be_deleted(staff: Client) -> None:
+    make_paid_order(make_product())
+    site = Site.objects.get(is_default_site=True)
+    answer = staff.post(reverse("wagtailsites:delete", args=[site.pk]))
+    assert answer.status_code == 409
+    assert "This can’t be deleted because orders use it." in answer.content.decode()
+    assert Site.objects.filter(pk=site.pk).exists()
