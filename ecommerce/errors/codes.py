@@ -136,7 +136,6 @@ class CodeOfAnotherSite(CodeRefused):
     code = "code_of_another_site"
     heading = _("This code is for {host}")
     advice = _("Open {host} and enter it there.")
-    ways_on = ()
     manager_helps = False
     outranks = True
     host: str
