@@ -33,7 +33,7 @@ def sweep_course_runs() -> None:
 
 @shared_task(ignore_result=True, soft_time_limit=50, time_limit=60)
 def update_full_runs() -> None:
-    """Have pages say which runs are full. Places that were given up show here; whoever takes the last one says so."""
+    """Refresh which runs pages show as full, after places were given up. Taking a place refreshes it at once."""
     places.update_full_runs()
 
 

@@ -322,7 +322,7 @@ def _picture(request: HttpRequest, page: CoursePage | ProgramPage) -> str | None
 
 
 def draw_length(course: Course) -> str:
-    """Return how long a course takes, in words; empty if nobody said."""
+    """Return how long a course takes, in words, or an empty string if it is unknown."""
     weeks = course.duration_weeks
     return ngettext("%(count)d week", "%(count)d weeks", weeks) % {"count": weeks} if weeks else ""
 

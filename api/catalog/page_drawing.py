@@ -194,7 +194,7 @@ def _first(page: CoursePage | ProgramPage, kind: str) -> Block | None:
 
 
 def _blocks(page: CoursePage | ProgramPage, kind: str) -> list[Block]:
-    """Return the stored values of the page's blocks of this kind. As they are stored they need no queries."""
+    """Return the stored values of the page's blocks of this kind, without queries."""
     return [each["value"] for each in page.body.raw_data if each["type"] == kind]
 
 

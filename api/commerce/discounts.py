@@ -79,7 +79,7 @@ def list_discounts(request: HttpRequest, asked: Query[schemas.DiscountFilters]) 
 def create_one_discount(request: HttpRequest, body: schemas.V0DiscountRequest) -> Status[schemas.V0Discount]:
     """Create a discount on all products with one code, or without a code if it is automatic.
 
-    Where there are several sites, it is for the one whose API is asked.
+    Where there are several sites, the discount is for the site of the request.
     """
     (drawn,) = _create(request, body, NewCodes(text="" if body.automatic else body.discount_code))
     return Status(201, drawn)

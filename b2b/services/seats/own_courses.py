@@ -16,7 +16,7 @@ from mitxonline.kernel import clock
 
 
 def take_course(*, run_id: int, user_id: int, now: datetime) -> Enrollment:
-    """Enroll a learner in a run that costs them nothing. Whoever is in it stays as they are, also if it has closed.
+    """Enroll a learner in a run that costs them nothing. An active enrollment stays as it is, even in a closed run.
 
     Raises RunUnknown for a run of a contract in which they have no seat, and what `enroll_free` and `start_course`
     raise.
